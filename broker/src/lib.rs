@@ -1,0 +1,3 @@
+//! Carries events to functions: log, filter, dispatch, sources, buckets.
+
+pub mod log;

@@ -1,0 +1,29 @@
+//! Names on the network: how functions and brokers are reached, and the reserved paths.
+
+use crate::snapshot::ObjectKey;
+
+/// The default domain of functions: names under it resolve to loopback in browsers and curl, with no DNS.
+pub const DEFAULT_DOMAIN: &str = "localhost";
+/// Reserved path prefix of the data plane's port; answered only on hosts that are the node's own.
+pub const RESERVED_PREFIX: &str = "/-/";
+
+/// The public host of a function: `<service>.<namespace>.<domain>`, as Knative's default template.
+pub fn function_host(function: &ObjectKey, domain: &str) -> String {
+    format!("{}.{}.{domain}", function.name, function.namespace)
+}
+
+/// Host names that mean a function inside the home, as in a cluster: `name.ns.svc.cluster.local` and its short forms.
+pub fn function_internal_hosts(function: &ObjectKey) -> [String; 3] {
+    let ObjectKey { namespace, name } = function;
+    [format!("{name}.{namespace}.svc.cluster.local"), format!("{name}.{namespace}.svc"), format!("{name}.{namespace}")]
+}
+
+/// Path of a broker's ingress on the data plane's port: `/-/broker/<namespace>/<name>`.
+pub fn broker_path(broker: &ObjectKey) -> String {
+    format!("{RESERVED_PREFIX}broker/{}/{}", broker.namespace, broker.name)
+}
+
+/// Path of a function on the data plane's port, for clients that cannot resolve its host.
+pub fn function_path(function: &ObjectKey) -> String {
+    format!("{RESERVED_PREFIX}function/{}/{}", function.namespace, function.name)
+}

@@ -1,0 +1,1 @@
+//! The behaviour of the whole, and the rules of the repository: see `it/main.rs`.
