@@ -16,12 +16,53 @@ use std::fmt;
 use std::str::FromStr;
 use tokio::sync::watch;
 
+pub mod memory;
+#[cfg(test)]
+mod tests;
+
 /// A place in a log: opaque, ordered within a partition, printed as `partition:offset`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Position {
     partition: u32,
     offset: u64,
+}
+
+/// What the rest of this crate may ask of a position without calculating with it.
+impl Position {
+    /// The partition it is in.
+    pub(crate) fn partition(self) -> u32 {
+        self.partition
+    }
+
+    /// The place right behind it in the same partition: where a reader goes on that has read this one.
+    pub(crate) fn behind(self) -> Self {
+        Self { partition: self.partition, offset: self.offset.saturating_add(1) }
+    }
+
+    /// The very first place of its partition, whether or not it is still retained.
+    pub(crate) fn origin(self) -> Self {
+        Self { partition: self.partition, offset: 0 }
+    }
+
+    /// Another place of the same partition.
+    pub(crate) fn with_offset(self, offset: u64) -> Self {
+        Self { partition: self.partition, offset }
+    }
+
+    /// Twelve bytes that sort as positions do: for the keys of tables and for fixed records on disk.
+    pub(crate) fn to_key(self) -> [u8; 12] {
+        let mut key = [0; 12];
+        key[..4].copy_from_slice(&self.partition.to_be_bytes());
+        key[4..].copy_from_slice(&self.offset.to_be_bytes());
+        key
+    }
+
+    /// The position that `to_key` made this of.
+    pub(crate) fn from_key(key: [u8; 12]) -> Self {
+        let [a, b, c, d, offset @ ..] = key;
+        Self { partition: u32::from_be_bytes([a, b, c, d]), offset: u64::from_be_bytes(offset) }
+    }
 }
 
 impl fmt::Display for Position {
@@ -107,6 +148,14 @@ pub enum AppendError {
         free_bytes: u64,
         /// The low-water mark.
         required_bytes: u64,
+    },
+    /// The records of one append are larger than one unit of the log may be.
+    #[error("{bytes} bytes in one append; the log takes at most {bytes_max} as one unit")]
+    TooLarge {
+        /// Bytes of the records.
+        bytes: usize,
+        /// The limit.
+        bytes_max: usize,
     },
     /// A write or a sync failed: the log takes nothing any more until the node is started again.
     #[error("the log failed: {0}")]

@@ -39,3 +39,194 @@ pub const HEADER_BYTES_MAX: usize = 64 << 10;
 pub const LOG_CALL_BYTES_MAX: usize = 256 << 10;
 /// Time that a stopping node gives to requests in flight.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// The most that one waiting request counts for in [`QUEUE_BYTES_MAX`], in bytes. What is beyond it stays with the
+/// client: nobody reads a body before its call begins, and this is the window of an HTTP/2 stream.
+pub const QUEUE_REQUEST_BYTES_MAX: u64 = 1 << 20;
+/// What a waiting request of unknown length counts for, in bytes: one read buffer of a connection.
+pub const QUEUE_REQUEST_BYTES_UNKNOWN: u64 = 64 << 10;
+/// After a failed start: for this long requests get its reason at once, so that a flood is not a flood of starts.
+pub const START_RETRY_DELAY: Duration = Duration::from_millis(200);
+/// Target of a request, path and query, in bytes. Above it: 414.
+pub const URI_BYTES_MAX: usize = 8 << 10;
+/// Headers of a request, in number. Above it: 431. hyper's own default.
+pub const HEADERS_MAX: usize = 100;
+/// Streams at once on one HTTP/2 connection; the client holds back more.
+pub const STREAMS_MAX: u32 = 100;
+/// Silence on an HTTP/2 connection before it is pinged; without an answer in the same time it is closed.
+pub const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// Pause of the accept loop when the process has no file descriptor or memory for one more connection.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Part of [`DRAIN_TIMEOUT`] kept at its end, so that requests still waiting can be told 503.
+pub const DRAIN_LAST_WORDS: Duration = Duration::from_secs(1);
+/// Time between two scale decisions of a revision; Knative's tick. A request that finds zero is decided at once.
+pub const SCALE_TICK: Duration = Duration::from_secs(2);
+/// Width of one bucket of the scaler's windows, and the time between two samples; Knative's.
+pub const SCALE_SAMPLE: Duration = Duration::from_secs(1);
+/// Most that one decision multiplies the ready instances by; Knative's `max-scale-up-rate`. Above it: this many.
+pub const SCALE_UP_RATE: f64 = 1000.0;
+/// Most that one decision divides the ready instances by; Knative's `max-scale-down-rate`. Below it: this many.
+pub const SCALE_DOWN_RATE: f64 = 2.0;
+/// Longest window of the scaler, and longest delay of a scale-down; Knative's bound. Above it: refused.
+pub const SCALE_WINDOW_MAX: Duration = Duration::from_secs(3600);
+/// Scale decisions kept per revision, equal neighbours counted as one. Above it: the oldest goes.
+pub const SCALE_DECISIONS_KEPT: usize = 20;
+/// Longest gap between two lines of a simulated trace: it bounds the decisions that one line can cause (43,200).
+/// Above it: the line is refused.
+pub const SIMULATION_GAP_MAX: Duration = Duration::from_secs(24 * 3600);
+
+// Wasm functions.
+
+/// Linear memory of all guests of one node where its settings say nothing, in bytes. Above it: calls are not admitted.
+pub const GUEST_MEMORY_BYTES_DEFAULT: u64 = 2 << 30;
+/// Compilers at once. Above it: a deploy waits.
+pub const COMPILES_MAX: usize = 2;
+/// Address space of one compiler, in bytes: the worst seen is 360 MB, threads and arenas reserve more. Above it: it dies
+/// and the deploy is refused.
+pub const COMPILE_MEMORY_BYTES_MAX: u64 = 4 << 30;
+/// CPU time of one compiler: 13 MB of JavaScript engine take 5 s. Above it: it is killed and the deploy is refused.
+pub const COMPILE_CPU_MAX: Duration = Duration::from_secs(60);
+/// Wall time of one compiler. Above it: as for CPU time.
+pub const COMPILE_TIME_MAX: Duration = Duration::from_secs(120);
+/// Largest compiled artifact, in bytes; about three times the component. Above it: refused at deploy time.
+pub const COMPILED_BYTES_MAX: u64 = 256 << 20;
+/// Compiled artifacts up to this many bytes are loaded on the thread of the request, which takes less than a hop.
+pub const COMPILED_INLINE_BYTES_MAX: u64 = 8 << 20;
+/// Functions in one component. Above it: refused at deploy time. Python's interpreter has 20,000.
+pub const COMPONENT_FUNCTIONS_MAX: u32 = 100_000;
+/// Core modules and components nested in one component. Above it: refused at deploy time.
+pub const COMPONENT_MODULES_MAX: u32 = 200;
+/// Linear memories of one instance. Above it: refused at deploy time.
+pub const INSTANCE_MEMORIES_MAX: u32 = 8;
+/// Tables of one instance. Above it: refused at deploy time.
+pub const INSTANCE_TABLES_MAX: u32 = 32;
+/// Core instances in one component instance. Above it: refused when it starts.
+pub const INSTANCE_CORES_MAX: u32 = 64;
+/// Elements of one table. Above it: refused at deploy time, or growing fails. Python's interpreter begins with 6,000.
+pub const TABLE_ELEMENTS_MAX: usize = 100_000;
+/// Handles that one instance holds. Above it: the call traps.
+pub const GUEST_HANDLES_MAX: usize = 4_096;
+/// Bytes that one host call may copy out of a guest. Above it: the call traps.
+pub const HOST_CALL_BYTES_MAX: usize = 16 << 20;
+/// Random bytes of one host call. Above it: the call traps.
+pub const RANDOM_BYTES_MAX: u64 = 64 << 10;
+/// Writes to an answer that wait for the client; then the guest waits. Four let most guests end in one go.
+pub const ANSWER_CHUNKS_MAX: usize = 4;
+/// Bytes of one such write.
+pub const ANSWER_CHUNK_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a whole answer of a function. Above it: the answer is cut.
+pub const ANSWER_BYTES_MAX: u64 = 256 << 20;
+/// One line of a function's log, in bytes; longer ones are split.
+pub const LOG_LINE_BYTES_MAX: usize = 8 << 10;
+/// Log kept in memory for one revision, in bytes of its lines. Above it: the oldest go.
+pub const LOG_REVISION_BYTES_MAX: usize = 1 << 20;
+/// Revisions whose log is kept in memory. Above it: the log written to longest ago goes.
+pub const LOG_REVISIONS_MAX: usize = 500;
+/// Idle instances kept for reuse by one revision. Above it: they are dropped.
+pub const IDLE_INSTANCES_MAX: usize = 64;
+/// Memory above which an instance is not used again, in bytes: what a slot keeps resident is 2 MiB.
+pub const REUSE_MEMORY_BYTES_MAX: u64 = 32 << 20;
+/// A revision whose calls take more CPU time than this on average runs on threads of its own.
+pub const HEAVY_CPU: Duration = Duration::from_millis(2);
+/// A call that has used this much CPU time goes on on those threads, whatever its revision did before.
+pub const HEAVY_CALL_CPU: Duration = Duration::from_millis(20);
+/// Frames of an answer that wait between those threads and the connection; then the guest waits.
+pub const HEAVY_FRAMES_MAX: usize = 4;
+/// Largest manifest of an artifact, in bytes: as the OCI distribution asks for. Above it: 413.
+pub const MANIFEST_BYTES_MAX: usize = 4 << 20;
+/// Uploads to the artifact store at once. Above it: 429.
+pub const UPLOADS_MAX: usize = 32;
+/// Time after which an upload that nobody continues is dropped.
+pub const UPLOAD_IDLE_MAX: Duration = Duration::from_secs(300);
+/// Largest value that a guest reads from a bucket in one piece, in bytes; a stream has no such bound.
+pub const BLOB_INLINE_BYTES_MAX: u64 = 16 << 20;
+/// Largest object that a guest writes, in bytes. Above it: the write fails.
+pub const BLOB_BYTES_MAX: u64 = 256 << 20;
+/// Chunks between a guest and a bucket that wait for the slower one.
+pub const BLOB_CHUNKS_MAX: usize = 4;
+/// Names in one page of a bucket's or store's listing.
+pub const LIST_PAGE_MAX: usize = 1_000;
+/// Largest key of a key-value store, in bytes. Above it: the call fails.
+pub const KEY_BYTES_MAX: usize = 1_024;
+/// Largest value of a key-value store, in bytes. Above it: the call fails.
+pub const VALUE_BYTES_MAX: usize = 1 << 20;
+/// Requests that all functions have open to the outside. Above it: a new one fails at once.
+pub const OUTBOUND_REQUESTS_MAX: usize = 256;
+/// Time to connect to the outside, its name looked up included.
+pub const OUTBOUND_CONNECT_MAX: Duration = Duration::from_secs(10);
+/// Time until the head of an answer from the outside.
+pub const OUTBOUND_HEAD_MAX: Duration = Duration::from_secs(30);
+/// Bytes of an answer from the outside. Above it: it is cut.
+pub const OUTBOUND_BYTES_MAX: u64 = 64 << 20;
+/// Done ranges above a trigger's watermark. At it the dispatcher stops reading ahead for that trigger until its oldest
+/// event is settled; 10,000 ranges are about half a megabyte.
+pub const CURSOR_RANGES_MAX: usize = 10_000;
+/// Generations of one trigger whose filters are remembered. Beyond it the oldest is forgotten, and `why` says unknown.
+pub const TRIGGER_GENERATIONS_MAX: usize = 100;
+/// redb's cache for the broker's state, in bytes; it is a bound, reached only by large scans.
+pub const STATE_CACHE_BYTES: usize = 8 << 20;
+/// How long the record of a deleted trigger is kept.
+pub const TRIGGER_GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Outcome records of the ledger that wait in memory. At it they are written at once, 48 bytes each.
+pub const LEDGER_BUFFER: usize = 4_096;
+/// Outcome records in one file of the ledger: 16 MiB. Then the next file begins, so that old ones can go.
+pub const LEDGER_FILE_RECORDS: usize = (16 << 20) / 48;
+/// Events whose identities are kept in memory before they are sorted into a file: about 1.5 MiB.
+pub const LEDGER_IDENTITIES: usize = 1 << 16;
+/// Name of an attribute of an event, in characters. CloudEvents recommends 20; names made of Kafka headers are longer.
+/// Above it: 400, naming the attribute.
+pub const ATTRIBUTE_NAME_BYTES_MAX: usize = 64;
+/// Attributes of an event, in number: with the headers of a POST it stays below [`HEADERS_MAX`]. Above it: 400.
+pub const ATTRIBUTES_MAX: usize = 64;
+/// Names and values of all attributes of an event, in bytes: percent-encoded they still fit into [`HEADER_BYTES_MAX`].
+/// Above it: 400.
+pub const ATTRIBUTES_BYTES_MAX: usize = 16 << 10;
+/// Nesting of an event in JSON, its data included. Above it: 400.
+pub const JSON_DEPTH_MAX: usize = 64;
+/// Replies that may follow from one event, each from the one before; Knative's `knativebrokerttl`. After the last one
+/// a reply is noted and not published.
+pub const BROKER_TTL: i32 = 255;
+/// Longest single wait between two attempts of a delivery, whatever the trigger's back-off grows to.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(3600);
+/// Wait after the platform had no room for a delivery; not an attempt.
+pub const NOT_ADMITTED_DELAY: Duration = Duration::from_millis(100);
+/// Deliveries of one trigger in flight; more of its events wait in its backlog. Far below half of
+/// [`QUEUE_REQUESTS_MAX`], so that triggers cannot fill a function's queue.
+pub const DELIVERIES_IN_FLIGHT_MAX: usize = 64;
+/// Events of one trigger read ahead and not yet in flight. Above it: the trigger leaves the shared reader and reads
+/// the log at its own pace.
+pub const TRIGGER_BACKLOG_MAX: usize = 512;
+/// Bytes of the events that one trigger has read ahead. Above it: as [`TRIGGER_BACKLOG_MAX`].
+pub const TRIGGER_BACKLOG_BYTES_MAX: usize = 8 << 20;
+/// Events of one trigger that wait for another attempt. Above it: the trigger takes no further ones until some end.
+pub const TRIGGER_RETRIES_MAX: usize = 1_000;
+/// Records that the dispatcher takes from the log at once.
+pub const DISPATCH_READ_RECORDS: usize = 256;
+/// Bytes that the dispatcher takes from the log at once, about.
+pub const DISPATCH_READ_BYTES: usize = 4 << 20;
+/// Time between two saves of the cursors; a crash delivers the events since then once more.
+pub const CURSOR_FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+/// Acknowledgements after which cursors are saved before [`CURSOR_FLUSH_INTERVAL`] is over.
+pub const CURSOR_FLUSH_ACKS: usize = 1_000;
+/// Wait of a dispatcher whose log or state failed, before it tries again.
+pub const DISPATCH_PAUSE: Duration = Duration::from_secs(1);
+/// Commands waiting for one broker's dispatcher; callers wait for room.
+pub const DISPATCH_COMMANDS_MAX: usize = 64;
+/// Largest answer of a subscriber that is read, in bytes: a reply is an event, so [`EVENT_BYTES_MAX`]. Above it: the
+/// attempt failed.
+pub const REPLY_BYTES_MAX: usize = EVENT_BYTES_MAX;
+/// Bytes of a subscriber's answer kept in `knativeerrordata`, before base64; Knative on Kafka keeps as many.
+pub const ERROR_DATA_BYTES_MAX: usize = 1024;
+/// Bound of one attempt to a subscriber outside of the home where the trigger names none; Knative on Kafka has it.
+pub const DELIVERY_TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);
+/// Time to reach a subscriber by TCP.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Idle connections kept to one subscriber outside of the home; more are closed.
+pub const SINK_IDLE_CONNECTIONS_MAX: usize = 64;
+/// Time that a client of a broker has to send its event. After it: 408.
+pub const INGRESS_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// Refused events remembered per node, with their reasons. Above it: the oldest goes.
+pub const REFUSALS_KEPT: usize = 10_000;
+/// `Retry-After` of an ingress that is busy or full, in seconds.
+pub const INGRESS_RETRY_AFTER_SECONDS: u64 = 1;
+/// Largest page of a listing of events. Above it: this many, and the caller asks again from the last one.
+pub const EVENT_PAGE_MAX: usize = 1_000;
