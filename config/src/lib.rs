@@ -6,5 +6,6 @@
 //! `limits` every bound with its unit and reason; `node` the settings of one process.
 
 pub mod address;
+pub mod api;
 pub mod limits;
 pub mod snapshot;

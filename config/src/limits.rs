@@ -230,3 +230,67 @@ pub const REFUSALS_KEPT: usize = 10_000;
 pub const INGRESS_RETRY_AFTER_SECONDS: u64 = 1;
 /// Largest page of a listing of events. Above it: this many, and the caller asks again from the last one.
 pub const EVENT_PAGE_MAX: usize = 1_000;
+/// Size of a segment of the event log, in bytes; then the next file begins. Retention works in whole segments.
+pub const EVENT_LOG_SEGMENT_BYTES: u64 = 64 << 20;
+/// Records and bytes that the log commits with one sync, if more are waiting; see reliability figures of group commit.
+pub const EVENT_LOG_COMMIT_RECORDS: usize = 4_096;
+/// See [`EVENT_LOG_COMMIT_RECORDS`].
+pub const EVENT_LOG_COMMIT_BYTES: usize = 1 << 20;
+/// Longest time the log waits for more writers before it commits, where the commit before had several.
+pub const EVENT_LOG_GATHER_MAX: Duration = Duration::from_millis(2);
+/// Appends that wait for the log's committer. Above it: 429 with Retry-After.
+pub const EVENT_LOG_QUEUE_APPENDS: usize = 4_096;
+/// Bytes of the appends that wait. Above it: 429 with Retry-After.
+pub const EVENT_LOG_QUEUE_BYTES: usize = 64 << 20;
+/// Bytes of one append, which is one unit on disk. Above it: 413.
+pub const EVENT_LOG_APPEND_BYTES_MAX: usize = 16 << 20;
+/// Newest records that the log keeps in memory, in bytes, so that fresh events are dispatched without reading the disk.
+pub const EVENT_LOG_TAIL_BYTES: usize = 8 << 20;
+/// Bytes of a segment between two entries of its sparse index.
+pub const EVENT_LOG_INDEX_GRAIN: u64 = 64 << 10;
+/// Bytes that must stay free on the disk of a log, for state, ledger and cursors. Below it: 507, deliveries go on.
+pub const EVENT_LOG_FREE_BYTES_MIN: u64 = 256 << 20;
+/// How often the log notes how far it is durable, while it is written: what is damaged behind that place is told from a
+/// write that a power cut tore.
+pub const EVENT_LOG_NOTE_INTERVAL: Duration = Duration::from_secs(1);
+/// Time between two looks at what a broker's log may let go.
+pub const RETENTION_INTERVAL: Duration = Duration::from_secs(30);
+/// Notes kept per broker on answers of subscribers, for `event why`. Above it: the oldest goes.
+pub const DELIVERY_NOTES_KEPT: usize = 10_000;
+
+/// Writes that wait for the API's store. Above it: 503 with Retry-After.
+pub const API_WRITES_QUEUED_MAX: usize = 2_048;
+/// Writes of the API that share one commit. More wait for the next: one commit then stays below some tens of milliseconds.
+pub const API_WRITES_PER_COMMIT_MAX: usize = 512;
+/// Writes that cascades of deletions make in one commit. What is left goes on in the next ones.
+pub const API_CASCADE_WRITES_MAX: usize = 2_048;
+/// Cache of the API's store, in bytes. Beyond it the kernel's page cache serves.
+pub const API_CACHE_BYTES: usize = 8 << 20;
+/// Recent events kept for watches, of each kind. A watch that falls behind them gets 410 and lists again.
+pub const API_RING_EVENTS_MAX: usize = 4_096;
+/// The same, in bytes of JSON.
+pub const API_RING_BYTES_MAX: usize = 8 << 20;
+/// Snapshots kept for continue tokens; the oldest goes first, and its token gets 410. Each pins pages of the file.
+pub const API_SNAPSHOTS_KEPT_MAX: usize = 16;
+/// How long a snapshot is kept for the next page. After it: 410.
+pub const API_SNAPSHOT_KEPT: Duration = Duration::from_secs(60);
+/// Objects read, and events sent, in one go: as `kubectl` asks for.
+pub const API_PAGE_OBJECTS: usize = 500;
+/// Tries of a patch that lost a race and named no version. After them: 409.
+pub const API_PATCH_TRIES: usize = 16;
+/// Longest watch; clients begin another one. As Kubernetes' least default.
+pub const API_WATCH_MAX: Duration = Duration::from_secs(1_800);
+/// How often a watch says how far it is where nothing happens.
+pub const API_BOOKMARK_INTERVAL: Duration = Duration::from_secs(30);
+/// How long events of objects are kept: as Kubernetes.
+pub const API_EVENT_KEPT: Duration = Duration::from_secs(3_600);
+/// How often older ones are looked for.
+pub const API_EVENT_SWEEP: Duration = Duration::from_secs(60);
+/// Open connections to the control port. Above it: new ones wait in the kernel's backlog.
+pub const API_CONNECTIONS_MAX: usize = 1_024;
+/// Streams of one HTTP/2 connection to the control port; each watch takes one. Above it: the client waits.
+pub const API_STREAMS_MAX: u32 = 250;
+/// Pause after a connection could not be accepted, for instance because all file descriptors are in use.
+pub const API_ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How often a silent HTTP/2 connection to the control port is asked whether it lives.
+pub const API_KEEP_ALIVE: Duration = Duration::from_secs(30);
