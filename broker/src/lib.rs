@@ -10,3 +10,7 @@ pub mod event;
 pub mod filter;
 pub mod index;
 pub mod retry;
+pub mod deliver;
+pub mod dispatch;
+pub mod ingress;
+pub mod why;

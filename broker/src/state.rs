@@ -376,6 +376,9 @@ pub enum StateError {
     /// No such trigger was taken.
     #[error("trigger {0} is not known: take its cursor first")]
     Unknown(String),
+    /// The thread that worked on it ended before its answer.
+    #[error("the work on the broker's state was interrupted: {0}")]
+    Interrupted(String),
     /// The database failed; after a failed write it refuses everything until the node is started again.
     #[error("the broker's state failed")]
     Database(#[source] Box<redb::Error>),

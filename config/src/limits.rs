@@ -294,3 +294,26 @@ pub const API_STREAMS_MAX: u32 = 250;
 pub const API_ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often a silent HTTP/2 connection to the control port is asked whether it lives.
 pub const API_KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// Deepest nesting of a trigger's filters. Beyond it the trigger is refused; evaluation can then recurse safely.
+pub const FILTER_DEPTH_MAX: usize = 16;
+/// Most terms (filters and attributes) of one trigger. Beyond it the trigger is refused.
+pub const FILTER_TERMS_MAX: usize = 1_000;
+/// Least linear memory a manifest may ask for, in bytes: below it no component starts.
+pub const MEMORY_BYTES_MIN: u64 = 1 << 20;
+/// Most CPU time of one call that a manifest may ask for: Knative's longest request.
+pub const CPU_MAX: Duration = Duration::from_secs(600);
+/// Most requests that one reused instance may serve.
+pub const REUSE_REQUESTS_MAX: u32 = 1_000_000;
+/// Knative's `container-concurrency-max-limit`.
+pub const CONTAINER_CONCURRENCY_MAX: i64 = 1_000;
+/// Knative's `revision-timeout-seconds`, for revisions that say nothing.
+pub const REVISION_TIMEOUT_SECONDS_DEFAULT: i64 = 300;
+/// Knative's `max-revision-timeout-seconds`.
+pub const REVISION_TIMEOUT_SECONDS_MAX: i64 = 600;
+/// Most retries of one delivery. Beyond it the object is refused; with any back-off it is months already.
+pub const DELIVERY_RETRIES_MAX: i32 = 1_000;
+/// Events are kept this long where nothing says otherwise: as Kafka's default.
+pub const RETENTION_AGE_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// Events of one broker take at most this many bytes of disk where nothing says otherwise.
+pub const RETENTION_BYTES_DEFAULT: u64 = 10 << 30;

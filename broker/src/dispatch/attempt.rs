@@ -1,0 +1,336 @@
+//! One attempt and all that must be durable before it counts: the reply in the log, the attempt in the state, the copy
+//! in the parked store.
+
+use super::lane::{Ended, History, Item};
+use crate::deliver::answer::{self, Meaning, Strictness};
+use crate::deliver::{Deliver, Parcel};
+use crate::event::{Event, TTL, Value, stored};
+use crate::ledger::{Ledger, Outcome, Verdict};
+use crate::log::{AppendError, EventLog, Position};
+use crate::parked::{Entry, Parked, Reason};
+use crate::retry::{self, Next};
+use crate::state::{Retry, State, StateError};
+use crate::why::{Note, Notes, Reply};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use fnctl_config::limits::{BROKER_TTL, DISPATCH_PAUSE};
+use fnctl_config::snapshot::{Delivery, Destination, Trigger};
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What an attempt works with; one per broker.
+#[derive(Clone, Debug)]
+pub(crate) struct Stores {
+    pub(crate) broker_uid: String,
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) state: State,
+    pub(crate) parked: Parked,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) notes: Arc<Notes>,
+    pub(crate) counts: Arc<super::Counts>,
+    pub(crate) deliver: Arc<dyn Deliver>,
+}
+
+/// A trigger as its attempts see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Subscription {
+    pub(crate) trigger: Arc<Trigger>,
+    pub(crate) delivery: Arc<Delivery>,
+}
+
+/// A finished job.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) trigger_uid: String,
+    pub(super) position: Position,
+    pub(super) ended: Ended,
+}
+
+/// Makes one attempt for the item and does what follows from it.
+pub(super) async fn attempt(stores: Stores, subscription: Subscription, item: Item) -> Finished {
+    let trigger_uid = subscription.trigger.uid.clone();
+    let position = item.position;
+    let history = item.history.clone();
+    let work = Work { stores: &stores, subscription: &subscription, position };
+    let ended = match work.run(item).await {
+        Ok(ended) => ended,
+        Err(error) => {
+            tracing::error!(trigger = %subscription.trigger.key, %position, error = %error, "outcome not saved, trying again");
+            Ended::Waits { until: Instant::now() + DISPATCH_PAUSE, history }
+        }
+    };
+    Finished { trigger_uid, position, ended }
+}
+
+/// Sends a parked event once more. `Ok` if the subscriber took it and its reply is published.
+pub(crate) async fn redrive(
+    stores: &Stores,
+    subscription: &Subscription,
+    position: Position,
+    event: Event,
+) -> Result<(), String> {
+    let work = Work { stores, subscription, position };
+    let event = Arc::new(event);
+    let subscriber = &subscription.trigger.subscriber;
+    let meaning = work.carry(outbound(&event, subscriber), subscriber).await;
+    if meaning.ended != retry::Ended::Accepted {
+        return Err(meaning.note.unwrap_or_default());
+    }
+    let reply = work.publish(&event, &meaning).await;
+    work.note(1, &meaning, reply);
+    work.record(Verdict::Redriven, 1, Some(&meaning));
+    Ok(())
+}
+
+struct Work<'a> {
+    stores: &'a Stores,
+    subscription: &'a Subscription,
+    position: Position,
+}
+
+impl Work<'_> {
+    async fn run(&self, item: Item) -> Result<Ended, StateError> {
+        let event = match item.event {
+            Some(event) => event,
+            None => match self.read().await {
+                Ok(Some(event)) => event,
+                Ok(None) => {
+                    self.record(Verdict::Expired, item.history.attempts, None);
+                    return Ok(Ended::Settled);
+                }
+                Err(ended) => return Ok(with(ended, item.history)),
+            },
+        };
+        match (item.history.dead_letter, &self.subscription.delivery.dead_letter) {
+            (Some(made), Some(sink)) => self.dead_letter(&event, sink, item.history, made).await,
+            (Some(_), None) => self.park(&event, &item.history, Reason::Exhausted, None).await,
+            (None, _) => self.subscriber(&event, item.history).await,
+        }
+    }
+
+    /// The event at this position; `None` if it is gone, a wait if the log cannot say.
+    async fn read(&self) -> Result<Option<Arc<Event>>, Instant> {
+        match self.stores.log.read(self.position, 1, 1).await {
+            Ok(found) => {
+                let here = found.into_iter().next().filter(|stored| stored.position == self.position);
+                Ok(here.and_then(|found| stored::decode(&found.record).ok()).map(Arc::new))
+            }
+            Err(crate::log::ReadError::Damaged { .. }) => Ok(None),
+            Err(crate::log::ReadError::Failed(_)) => Err(Instant::now() + DISPATCH_PAUSE),
+        }
+    }
+
+    async fn subscriber(&self, event: &Arc<Event>, mut history: History) -> Result<Ended, StateError> {
+        let meaning = self.carry(outbound(event, &self.subscription.trigger.subscriber), &self.subscription.trigger.subscriber).await;
+        let attempt = history.attempts + 1;
+        let next = retry::next(meaning.ended, attempt, &self.subscription.delivery, 0.0);
+        if let Next::Wait { after } = next {
+            return Ok(Ended::Waits { until: Instant::now() + after, history });
+        }
+        history.attempts = attempt;
+        if next == Next::Done {
+            let reply = self.publish(event, &meaning).await;
+            self.note(attempt, &meaning, reply);
+            self.record(Verdict::Delivered, attempt, Some(&meaning));
+            return Ok(Ended::Settled);
+        }
+        self.note(attempt, &meaning, None);
+        history.status = meaning.status;
+        history.error = meaning.note.clone().unwrap_or_default();
+        history.data = meaning.error_data.clone();
+        match next {
+            Next::Again { after } => {
+                self.record(Verdict::Retrying, attempt, Some(&meaning));
+                self.again(after, history).await
+            }
+            Next::DeadLetter => match &self.subscription.delivery.dead_letter {
+                Some(sink) => {
+                    self.record(Verdict::Retrying, attempt, Some(&meaning));
+                    self.dead_letter(event, sink, history, 0).await
+                }
+                None => self.park(event, &history, Reason::Exhausted, Some(&meaning)).await,
+            },
+            Next::Park | Next::Done | Next::Wait { .. } => {
+                let reason = match meaning.ended {
+                    retry::Ended::Refused { status, .. } if !retry::is_retryable(status) => Reason::Refused,
+                    retry::Ended::Hopeless => Reason::Refused,
+                    _ => Reason::Exhausted,
+                };
+                self.park(event, &history, reason, Some(&meaning)).await
+            }
+        }
+    }
+
+    async fn dead_letter(
+        &self,
+        event: &Arc<Event>,
+        sink: &Destination,
+        mut history: History,
+        made: u32,
+    ) -> Result<Ended, StateError> {
+        let marked = Arc::new(self.marked(event, &history));
+        let meaning = self.carry(outbound(&marked, sink), sink).await;
+        // The sink gets as many attempts as the subscriber, and has no sink of its own.
+        let delivery = Delivery { dead_letter: None, ..Delivery::clone(&self.subscription.delivery) };
+        match retry::next(meaning.ended, made + 1, &delivery, 0.0) {
+            Next::Done => {
+                let reply = self.publish(event, &meaning).await;
+                self.note(history.attempts, &meaning, reply);
+                self.record(Verdict::DeadLettered, history.attempts, Some(&meaning));
+                Ok(Ended::Settled)
+            }
+            Next::Wait { after } => {
+                history.dead_letter = Some(made);
+                Ok(Ended::Waits { until: Instant::now() + after, history })
+            }
+            Next::Again { after } => {
+                history.dead_letter = Some(made + 1);
+                self.again(after, history).await
+            }
+            Next::Park | Next::DeadLetter => {
+                let note = meaning.note.unwrap_or_default();
+                history.error = format!("{}; the dead-letter sink: {note}", history.error);
+                self.park(event, &history, Reason::DeadLetterFailed, None).await
+            }
+        }
+    }
+
+    async fn carry(&self, event: Arc<Event>, destination: &Destination) -> Meaning {
+        let trigger = &self.subscription.trigger;
+        let parcel = Parcel {
+            event,
+            destination: destination.clone(),
+            timeout: self.subscription.delivery.timeout,
+            trigger: trigger.key.clone(),
+        };
+        let strictness = if trigger.strict_reply { Strictness::Strict } else { Strictness::Lenient };
+        answer::meaning(self.stores.deliver.deliver(parcel).await, strictness, Timestamp::now())
+    }
+
+    /// Publishes the replies durably, however long the log takes: until then the event is not done, and a stop of the
+    /// node delivers it again. Answers what is to be said of the reply.
+    async fn publish(&self, event: &Event, meaning: &Meaning) -> Option<Reply> {
+        let first = meaning.replies.first()?;
+        let mut reply = Reply { id: first.id().to_owned(), source: first.source().to_owned(), kind: first.kind().to_owned(), position: None };
+        let left = ttl(event) - 1;
+        if left <= 0 {
+            return Some(reply);
+        }
+        let records: Vec<_> = meaning.replies.iter().map(|reply| {
+            let mut reply = reply.clone();
+            crate::ingress::stamp(&mut reply, left, Timestamp::now());
+            stored::encode(&reply)
+        }).collect();
+        loop {
+            match self.stores.log.append(records.clone()).await {
+                Ok(positions) => {
+                    reply.position = positions.first().copied();
+                    return Some(reply);
+                }
+                Err(error @ AppendError::TooLarge { .. }) => {
+                    tracing::error!(trigger = %self.subscription.trigger.key, position = %self.position, error = %error, "reply not published");
+                    return Some(reply);
+                }
+                Err(error) => {
+                    tracing::warn!(trigger = %self.subscription.trigger.key, position = %self.position, error = %error, "reply not published yet");
+                    tokio::time::sleep(DISPATCH_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Saves the attempt before its wait begins.
+    async fn again(&self, after: Duration, history: History) -> Result<Ended, StateError> {
+        let retry = Retry {
+            position: self.position,
+            attempts: history.attempts,
+            next_at_ms: Timestamp::now().as_millisecond().saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX)),
+            last_error: history.error.clone(),
+        };
+        let until = Instant::now() + after;
+        let (state, trigger) = (self.stores.state.clone(), self.subscription.trigger.uid.clone());
+        super::blocking(move || state.save_retries(&trigger, &[retry])).await?;
+        Ok(Ended::Waits { until, history })
+    }
+
+    async fn park(
+        &self,
+        event: &Event,
+        history: &History,
+        reason: Reason,
+        meaning: Option<&Meaning>,
+    ) -> Result<Ended, StateError> {
+        let entry = Entry {
+            broker: self.stores.broker_uid.clone(),
+            trigger: self.subscription.trigger.uid.clone(),
+            position: self.position,
+            reason,
+            status: history.status,
+            attempts: history.attempts,
+            last_error: history.error.clone(),
+            parked_at_ms: Timestamp::now().as_millisecond(),
+        };
+        let (parked, record) = (self.stores.parked.clone(), stored::encode(event));
+        super::blocking(move || parked.park(&[(entry, record)])).await?;
+        self.record(Verdict::Parked, history.attempts, meaning);
+        Ok(Ended::Settled)
+    }
+
+    /// Knative's extensions that tell a dead-letter sink what went wrong.
+    fn marked(&self, event: &Event, history: &History) -> Event {
+        let mut marked = event.clone();
+        marked.mark("knativeerrordest", Value::Text(super::address_of(&self.subscription.trigger.subscriber)));
+        if let Some(status) = history.status {
+            marked.mark("knativeerrorcode", Value::Integer(i32::from(status)));
+        }
+        let data = if history.data.is_empty() { history.error.as_bytes() } else { &history.data };
+        marked.mark("knativeerrordata", Value::Text(BASE64_STANDARD.encode(data)));
+        marked
+    }
+
+    fn record(&self, verdict: Verdict, attempt: u32, meaning: Option<&Meaning>) {
+        self.stores.counts.count(verdict);
+        let outcome = Outcome {
+            position: self.position,
+            trigger: self.subscription.trigger.uid.clone(),
+            verdict,
+            attempt,
+            status: meaning.and_then(|meaning| meaning.status),
+            duration_ms: meaning.map_or(0, |meaning| u32::try_from(meaning.duration.as_millis()).unwrap_or(u32::MAX)),
+            at_ms: Timestamp::now().as_millisecond(),
+        };
+        if let Err(error) = self.stores.ledger.record(&outcome) {
+            // The ledger explains; the cursor and the parked store are what deliveries depend on.
+            tracing::warn!(error = %error, "outcome not written to the ledger");
+        }
+    }
+
+    fn note(&self, attempt: u32, meaning: &Meaning, reply: Option<Reply>) {
+        let note = Note { attempt, text: meaning.note.clone(), instance: meaning.instance.clone(), reply };
+        self.stores.notes.add(&self.subscription.trigger.uid, self.position, note);
+    }
+}
+
+fn with(until: Instant, history: History) -> Ended {
+    Ended::Waits { until, history }
+}
+
+/// How many replies may still follow from the event.
+fn ttl(event: &Event) -> i32 {
+    event.optional(TTL).and_then(|value| value.text().parse().ok()).unwrap_or(BROKER_TTL)
+}
+
+/// The event as a destination sees it: the countdown is the broker's own business, and another broker's.
+fn outbound(event: &Arc<Event>, destination: &Destination) -> Arc<Event> {
+    match destination {
+        Destination::Broker { .. } => Arc::clone(event),
+        Destination::Function { .. } | Destination::Uri { .. } if event.optional(TTL).is_none() => Arc::clone(event),
+        Destination::Function { .. } | Destination::Uri { .. } => {
+            let mut event = Event::clone(event);
+            event.remove(TTL);
+            Arc::new(event)
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! One trigger's way through the log: which events it still owes, which are in flight, which wait. Pure: events in,
+//! jobs out, `now` given.
+//!
+//! ```text
+//!   cursor.low ── in flight, waiting ── backlog ── scanned ───────▶ log
+//! ```
+//! Everything before `scanned` is done or held here, so the cursor follows from what is held.
+
+use crate::cursor::Cursor;
+use crate::event::{Event, PARTITION_KEY};
+use crate::log::Position;
+use crate::state::Retry;
+use fnctl_config::limits::{
+    CURSOR_RANGES_MAX, DELIVERIES_IN_FLIGHT_MAX, TRIGGER_BACKLOG_BYTES_MAX, TRIGGER_BACKLOG_MAX, TRIGGER_RETRIES_MAX,
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// An event that a trigger owes to its subscriber.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub(super) position: Position,
+    /// The event, or nothing where it is to be read from the log again.
+    pub(super) event: Option<Arc<Event>>,
+    /// Attempts made, and what the last one ended with.
+    pub(super) history: History,
+    key: Option<String>,
+}
+
+/// What is known of the attempts made so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct History {
+    /// To the subscriber.
+    pub(super) attempts: u32,
+    /// To the dead-letter sink; some once the subscriber's are used up.
+    pub(super) dead_letter: Option<u32>,
+    /// The subscriber's last status.
+    pub(super) status: Option<u16>,
+    /// What the last attempt ended with.
+    pub(super) error: String,
+    /// Begin of the subscriber's last answer.
+    pub(super) data: bytes::Bytes,
+}
+
+/// How a job ended, as far as the lane is concerned.
+#[derive(Clone, Debug)]
+pub(super) enum Ended {
+    /// Delivered, dead-lettered, parked or expired.
+    Settled,
+    /// To be tried again at this time; saved durably if the history has grown.
+    Waits { until: Instant, history: History },
+}
+
+/// Whether an event was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offer {
+    Taken,
+    /// There is no room: the trigger stays where it is.
+    Full,
+}
+
+/// Whether events of one partition key go one at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Unordered,
+    ByKey,
+}
+
+#[derive(Debug)]
+pub(super) struct Lane {
+    order: Order,
+    cursor: Cursor,
+    scanned: Vec<Position>,
+    backlog: VecDeque<Item>,
+    backlog_bytes: usize,
+    in_flight: HashMap<Position, Option<String>>,
+    waiting: BTreeMap<Position, Item>,
+    due: BTreeSet<(Instant, Position)>,
+    busy: HashSet<String>,
+    /// Attempts saved before a restart, until their events are read again.
+    saved: BTreeMap<Position, (History, Instant)>,
+    settled: Vec<Position>,
+    is_dirty: bool,
+}
+
+impl Lane {
+    /// A lane that resumes at the cursor.
+    pub(super) fn new(order: Order, cursor: Cursor, saved: Vec<(Retry, Instant)>) -> Self {
+        let history = |retry: Retry| History { attempts: retry.attempts, error: retry.last_error, ..History::default() };
+        let saved = saved.into_iter().map(|(retry, due)| (retry.position, (history(retry), due))).collect();
+        Self {
+            order,
+            scanned: cursor.low(),
+            cursor,
+            backlog: VecDeque::new(),
+            backlog_bytes: 0,
+            in_flight: HashMap::new(),
+            waiting: BTreeMap::new(),
+            due: BTreeSet::new(),
+            busy: HashSet::new(),
+            saved,
+            settled: Vec::new(),
+            is_dirty: false,
+        }
+    }
+
+    pub(super) fn set_order(&mut self, order: Order) {
+        self.order = order;
+        if order == Order::Unordered {
+            self.busy.clear();
+        }
+    }
+
+    /// How far the log was offered, per partition.
+    pub(super) fn scanned(&self) -> &[Position] {
+        &self.scanned
+    }
+
+    /// Whether there is room for a good number of events: a reader of its own is worth starting.
+    pub(super) fn has_room(&self) -> bool {
+        self.backlog.len() <= TRIGGER_BACKLOG_MAX / 2
+            && self.backlog_bytes <= TRIGGER_BACKLOG_BYTES_MAX / 2
+            && self.waiting.len() < TRIGGER_RETRIES_MAX
+            && self.cursor.ranges() < CURSOR_RANGES_MAX
+    }
+
+    /// Offers an event that matches. Events offered before are ignored.
+    pub(super) fn offer(&mut self, position: Position, event: &Arc<Event>, now: Instant) -> Offer {
+        if self.scanned.iter().any(|done| done.partition() == position.partition() && position < *done) {
+            return Offer::Taken;
+        }
+        self.pass(position);
+        let is_full = self.backlog.len() >= TRIGGER_BACKLOG_MAX
+            || self.backlog_bytes >= TRIGGER_BACKLOG_BYTES_MAX
+            || self.waiting.len() >= TRIGGER_RETRIES_MAX
+            || self.cursor.ranges() >= CURSOR_RANGES_MAX;
+        if is_full {
+            return Offer::Full;
+        }
+        if !self.cursor.is_done(position) {
+            self.hold(position, event, now);
+        }
+        self.set_scanned(position.behind());
+        Offer::Taken
+    }
+
+    fn hold(&mut self, position: Position, event: &Arc<Event>, now: Instant) {
+        let key = match self.order {
+            Order::Unordered => None,
+            // Without a key all events share one lane.
+            Order::ByKey => Some(event.attribute(PARTITION_KEY).map(|key| key.into_owned()).unwrap_or_default()),
+        };
+        let mut item = Item { position, event: Some(Arc::clone(event)), history: History::default(), key };
+        match self.saved.remove(&position) {
+            Some((history, due)) if due > now => {
+                item.history = history;
+                self.wait(item, due);
+            }
+            known => {
+                item.history = known.map(|(history, _)| history).unwrap_or_default();
+                self.backlog_bytes += event.size();
+                self.backlog.push_back(item);
+            }
+        }
+    }
+
+    /// Nothing before `position` is for this trigger, apart from what was offered.
+    pub(super) fn pass(&mut self, position: Position) {
+        let from = self.scanned.iter().copied().find(|at| at.partition() == position.partition());
+        let from = from.unwrap_or_else(|| position.origin());
+        if from < position {
+            self.cursor.done_range(from, position);
+            self.set_scanned(position);
+            self.is_dirty = true;
+        }
+    }
+
+    /// The log dropped everything before `start`.
+    pub(super) fn expire(&mut self, start: &[Position]) {
+        for position in start {
+            self.pass(*position);
+        }
+        self.cursor.advance_to(start);
+    }
+
+    fn set_scanned(&mut self, position: Position) {
+        match self.scanned.iter_mut().find(|at| at.partition() == position.partition()) {
+            Some(at) => *at = position,
+            None => self.scanned.push(position),
+        }
+    }
+
+    /// The jobs to start now. Each one ends with [`Lane::ended`].
+    pub(super) fn start(&mut self, now: Instant) -> Vec<Item> {
+        let mut jobs = Vec::new();
+        while let Some(&(at, position)) = self.due.first() {
+            if at > now || self.in_flight.len() >= DELIVERIES_IN_FLIGHT_MAX {
+                break;
+            }
+            self.due.pop_first();
+            if let Some(item) = self.waiting.remove(&position) {
+                self.in_flight.insert(position, item.key.clone());
+                jobs.push(item);
+            }
+        }
+        let mut place = 0;
+        while place < self.backlog.len() && self.in_flight.len() < DELIVERIES_IN_FLIGHT_MAX {
+            let is_blocked = self.backlog[place].key.as_ref().is_some_and(|key| self.busy.contains(key));
+            if is_blocked {
+                place += 1;
+                continue;
+            }
+            let Some(item) = self.backlog.remove(place) else { break };
+            self.backlog_bytes -= item.event.as_ref().map_or(0, |event| event.size());
+            self.busy.extend(item.key.clone());
+            self.in_flight.insert(item.position, item.key.clone());
+            jobs.push(item);
+        }
+        jobs
+    }
+
+    /// Notes how a job ended.
+    pub(super) fn ended(&mut self, position: Position, ended: Ended) {
+        let Some(key) = self.in_flight.remove(&position) else { return };
+        match ended {
+            Ended::Settled => {
+                self.cursor.done(position);
+                self.settled.push(position);
+                self.is_dirty = true;
+                if let Some(key) = key {
+                    self.busy.remove(&key);
+                }
+            }
+            // The event itself is dropped meanwhile and read again, which bounds the memory of waiting events.
+            Ended::Waits { until, history } => self.wait(Item { position, event: None, history, key }, until),
+        }
+    }
+
+    fn wait(&mut self, item: Item, until: Instant) {
+        self.busy.extend(item.key.clone());
+        self.due.insert((until, item.position));
+        self.waiting.insert(item.position, item);
+    }
+
+    /// When the next waiting event is due, if there is room for it then.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let (at, _) = self.due.first()?;
+        (self.in_flight.len() < DELIVERIES_IN_FLIGHT_MAX).then_some(*at)
+    }
+
+    /// What is to be saved since the last call: the cursor, and the settled events whose saved attempts may go.
+    pub(super) fn unsaved(&mut self) -> Option<(Cursor, Vec<Position>)> {
+        std::mem::take(&mut self.is_dirty).then(|| (self.cursor.clone(), std::mem::take(&mut self.settled)))
+    }
+
+    /// The save failed: it is to be made again.
+    pub(super) fn save_again(&mut self, settled: Vec<Position>) {
+        self.is_dirty = true;
+        self.settled.extend(settled);
+    }
+
+    pub(super) fn cursor(&self) -> &Cursor {
+        &self.cursor
+    }
+
+    pub(super) fn depth(&self) -> Depth {
+        Depth { backlog: self.backlog.len(), in_flight: self.in_flight.len(), waiting: self.waiting.len() }
+    }
+}
+
+/// How much a trigger holds at this moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Read and not yet in flight.
+    pub backlog: usize,
+    /// Deliveries under way.
+    pub in_flight: usize,
+    /// Waiting for another attempt.
+    pub waiting: usize,
+}
+
+#[cfg(test)]
+mod tests;
