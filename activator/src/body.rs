@@ -1,9 +1,10 @@
 //! The body of requests and answers on the data plane.
 
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
@@ -17,6 +18,7 @@ pub struct Body(Inner);
 
 enum Inner {
     Whole(Option<Bytes>),
+    Network(Incoming),
     Stream(UnsyncBoxBody<Bytes, BodyError>),
 }
 
@@ -24,6 +26,11 @@ impl Body {
     /// No bytes.
     pub fn empty() -> Self {
         Self(Inner::Whole(None))
+    }
+
+    /// A body that comes over a connection; as [`Body::stream`], without its allocation.
+    pub fn network(incoming: Incoming) -> Self {
+        if incoming.is_end_stream() { Self::empty() } else { Self(Inner::Network(incoming)) }
     }
 
     /// A body that comes in frames. It may own what must live until its last frame: an instance, a permit.
@@ -47,6 +54,7 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Inner::Whole(bytes) => write!(f, "Body({} bytes)", bytes.as_ref().map_or(0, Bytes::len)),
+            Inner::Network(_) => f.write_str("Body(network)"),
             Inner::Stream(_) => f.write_str("Body(stream)"),
         }
     }
@@ -62,6 +70,7 @@ impl http_body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.0 {
             Inner::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Inner::Network(incoming) => Pin::new(incoming).poll_frame(context).map_err(Into::into),
             Inner::Stream(stream) => Pin::new(stream).poll_frame(context),
         }
     }
@@ -69,6 +78,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Inner::Whole(bytes) => bytes.is_none(),
+            Inner::Network(incoming) => incoming.is_end_stream(),
             Inner::Stream(stream) => stream.is_end_stream(),
         }
     }
@@ -76,6 +86,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Inner::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Inner::Network(incoming) => incoming.size_hint(),
             Inner::Stream(stream) => stream.size_hint(),
         }
     }

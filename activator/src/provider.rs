@@ -7,6 +7,9 @@
 //!          (one at a time)                                  (calls in flight go on)
 //! ```
 
+pub mod conformance;
+pub mod fake;
+
 use crate::body::Body;
 use fnctl_config::snapshot::Revision;
 use futures::future::BoxFuture;
@@ -31,7 +34,8 @@ pub trait Instances: fmt::Debug + Send + Sync {
     /// Back to zero: drops all that an idle revision holds. Idempotent. Calls in flight go on with what they hold.
     fn stop(&self);
 
-    /// How many calls may run at once now; the activator queues the rest.
+    /// How many calls may run at once now; the activator queues the rest. At least 1 once started. Read after a start
+    /// and after each call, so a larger number is noticed when the next call ends. Cheap, and it may not block.
     fn capacity(&self) -> u32;
 
     /// Runs one call. Driven by whoever polls the future and then the answer's body: no task of its own is needed.
