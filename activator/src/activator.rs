@@ -189,6 +189,11 @@ impl Activator {
         self.0.revisions.iter().map(|known| (known.key().clone(), known.entry.sample())).collect()
     }
 
+    /// Ends the metering period of one revision, and begins its next one. For one caller: the scaler.
+    pub fn sample(&self, key: &ObjectKey) -> Option<Sample> {
+        self.entry(key).map(|entry| entry.sample())
+    }
+
     /// Counters of requests that reached no revision.
     pub fn totals(&self) -> TotalsView {
         self.0.totals.view()
@@ -233,7 +238,8 @@ impl Activator {
         request: Request<Body>,
         admission: Admission,
     ) -> Result<Response<Body>, Refusal> {
-        let traffic = request.headers().get(USER_AGENT).map_or(Traffic::User, |agent| Traffic::of_user_agent(agent.as_bytes()));
+        let traffic =
+            request.headers().get(USER_AGENT).map_or(Traffic::User, |agent| Traffic::of_user_agent(agent.as_bytes()));
         let permit = match entry.admit(bytes_held(&request), traffic, admission).await {
             Ok(permit) => permit,
             Err(refusal) => {
@@ -287,4 +293,4 @@ fn view(known: &Known) -> RevisionView {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

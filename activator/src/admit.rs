@@ -12,9 +12,9 @@ mod queue;
 use crate::meter::{Sample, Totals, Traffic};
 use crate::provider::Instances;
 use crate::respond::{Reason, Refusal};
+use floor::{Arrival, Bounds, Floor, Grant, Id, Refused, Request, Standing, Start};
 use fnctl_config::limits;
 use fnctl_config::snapshot::{ObjectKey, Revision};
-use floor::{Arrival, Bounds, Floor, Grant, Id, Refused, Request, Standing, Start};
 use http::HeaderValue;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -327,8 +327,7 @@ impl Starting {
                 self.reported = true;
                 self.entry.totals().started(self.begun.elapsed());
                 let capacity = live.capacity();
-                let effects =
-                    self.entry.gate.floor().started(self.entry.id, self.start.generation, capacity, now());
+                let effects = self.entry.gate.floor().started(self.entry.id, self.start.generation, capacity, now());
                 admit_all(effects.admitted);
             }
             Err(error) => self.fail(error.to_string()),
@@ -416,6 +415,3 @@ fn refuse_all(told: Vec<Told>, refusal: &Refusal) {
 fn now() -> std::time::Instant {
     Instant::now().into_std()
 }
-
-#[cfg(test)]
-mod tests;

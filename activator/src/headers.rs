@@ -125,8 +125,15 @@ fn drops(name: &HeaderName, direction: Direction) -> bool {
     let name = name.as_str();
     let hop = matches!(
         name,
-        "connection" | "keep-alive" | "proxy-connection" | "proxy-authenticate" | "proxy-authorization" | "te"
-            | "transfer-encoding" | "upgrade" | "http2-settings"
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+            | "http2-settings"
     );
     let internal = name.starts_with("k-") || name.starts_with("knative-serving-") || name.starts_with("x-fnctl-");
     let ours = matches!(name, "forwarded" | "x-forwarded-host" | "x-forwarded-proto" | "x-forwarded-prefix");

@@ -40,7 +40,11 @@ pub trait Instances: fmt::Debug + Send + Sync {
 
     /// Runs one call. Driven by whoever polls the future and then the answer's body: no task of its own is needed.
     /// `lease` stands for the admission: it is dropped when the call has ended, its body included.
-    fn call(self: Arc<Self>, request: Request<Body>, lease: Lease) -> BoxFuture<'static, Result<Response<Body>, CallError>>;
+    fn call(
+        self: Arc<Self>,
+        request: Request<Body>,
+        lease: Lease,
+    ) -> BoxFuture<'static, Result<Response<Body>, CallError>>;
 }
 
 /// Stands for one admitted call; dropping it lets the next one in.

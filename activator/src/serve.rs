@@ -98,10 +98,11 @@ impl Server {
             }
         }
         drop((listener, serving)); // no connection more; each open one sees its sender gone
-        if timeout(drain.saturating_sub(DRAIN_LAST_WORDS), join_all(&mut open)).await.is_err() {
+        let last_words = DRAIN_LAST_WORDS.min(drain);
+        if timeout(drain - last_words, join_all(&mut open)).await.is_err() {
             front.activator.close();
             // Who is still there after that is cut.
-            _ = timeout(DRAIN_LAST_WORDS, join_all(&mut open)).await;
+            _ = timeout(last_words, join_all(&mut open)).await;
         }
         open.shutdown().await;
     }

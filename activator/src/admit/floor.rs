@@ -15,8 +15,8 @@
 //! `L` is what serves a revision now and is handed out with each admission; `W` is how a waiting request is told.
 //! Both leave this value through returns alone, so that a caller who holds a lock drops none of them under it.
 
-use super::queue::{Queue, Waiter};
 use super::Patience;
+use super::queue::{Queue, Waiter};
 use crate::meter::Traffic;
 use crate::meter::{Load, Sample};
 use std::collections::VecDeque;
@@ -224,13 +224,7 @@ impl<L: Clone, W> Floor<L, W> {
     }
 
     /// A request arrives. `waiter` is asked for only if it has to wait.
-    pub(crate) fn arrive(
-        &mut self,
-        id: Id,
-        request: Request,
-        now: Instant,
-        waiter: impl FnOnce() -> W,
-    ) -> Arrival<L> {
+    pub(crate) fn arrive(&mut self, id: Id, request: Request, now: Instant, waiter: impl FnOnce() -> W) -> Arrival<L> {
         let (bounds, free, closed) = (self.bounds, self.free, self.closed);
         let slot = self.slot(id);
         slot.count(request.traffic, |load| load.enter(now));

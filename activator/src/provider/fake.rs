@@ -173,7 +173,11 @@ impl Instances for FakeInstances {
         self.script.capacity.load(SeqCst)
     }
 
-    fn call(self: Arc<Self>, request: Request<Body>, lease: Lease) -> BoxFuture<'static, Result<Response<Body>, CallError>> {
+    fn call(
+        self: Arc<Self>,
+        request: Request<Body>,
+        lease: Lease,
+    ) -> BoxFuture<'static, Result<Response<Body>, CallError>> {
         let running = self.script.begin(lease);
         if request.uri().path() != "/" {
             let target = request.uri().path_and_query().map_or("", |target| target.as_str()).to_owned();

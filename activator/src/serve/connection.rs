@@ -2,7 +2,9 @@
 
 use super::front::Front;
 use crate::headers::Peer;
-use fnctl_config::limits::{HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, PING_INTERVAL, QUEUE_REQUEST_BYTES_MAX, STREAMS_MAX};
+use fnctl_config::limits::{
+    HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, PING_INTERVAL, QUEUE_REQUEST_BYTES_MAX, STREAMS_MAX,
+};
 use http::Request;
 use hyper::body::Incoming;
 use hyper::rt::Executor;

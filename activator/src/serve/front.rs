@@ -71,7 +71,8 @@ impl Front {
             return Err(Refusal::new(Reason::UnknownHost, message));
         };
         if !is_loopback(&host) && !self.hosts.contains(&*host) {
-            let message = format!("paths under {RESERVED_PREFIX} answer on localhost and configured hosts, not on {host}");
+            let message =
+                format!("paths under {RESERVED_PREFIX} answer on localhost and configured hosts, not on {host}");
             return Err(Refusal::new(Reason::ForeignHost, message));
         }
         let unknown = |what: String| Refusal::new(Reason::UnknownPath, what);
@@ -79,7 +80,8 @@ impl Front {
             (Some(Reserved::Health), _) => Ok(Destination::Health),
             (Some(Reserved::Function { key, rest }), _) => {
                 let route = self.activator.route_of_function(&key);
-                let route = route.ok_or_else(|| unknown(format!("there is no function {key}; `fnctl get ksvc` lists them")))?;
+                let route =
+                    route.ok_or_else(|| unknown(format!("there is no function {key}; `fnctl get ksvc` lists them")))?;
                 Ok(Destination::Path(route, rest))
             }
             (Some(Reserved::Broker { key }), Some(events)) => Ok(Destination::Broker(events.clone(), key)),
