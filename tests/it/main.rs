@@ -1,1 +1,5 @@
-fn main() {}
+//! One integration binary. The rules of the repository first, then the behaviour of the real `fnctl` binary.
+
+mod harness;
+mod repository;
+mod serving;

@@ -1,0 +1,160 @@
+//! The node's own part of the control port, beside the Kubernetes-shaped API: logs, scaling decisions, events, dead
+//! letters, metrics and health. Streams are one JSON document a line.
+
+pub(crate) mod metrics;
+
+use crate::compose::Parts;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use bytes::Bytes;
+use fnctl_activator::activator::RevisionView;
+use fnctl_broker::Brokers;
+use fnctl_config::snapshot::ObjectKey;
+use fnctl_runtime_wasm::logs::Line;
+use futures::stream::{self, BoxStream, StreamExt as _};
+use http::{StatusCode, header};
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::time::Duration;
+
+/// What needs the token.
+pub(crate) fn routes(parts: Parts) -> Router {
+    let broker = "/fnctl/v1/namespaces/{namespace}/brokers/{broker}";
+    Router::new()
+        .route("/metrics", get(metrics::metrics))
+        .route("/fnctl/v1/functions", get(functions))
+        .route("/fnctl/v1/namespaces/{namespace}/functions/{name}/logs", get(logs))
+        .route("/fnctl/v1/namespaces/{namespace}/revisions/{name}/scaling", get(scaling))
+        .route(&format!("{broker}/events"), get(events))
+        .route(&format!("{broker}/events/{{event}}"), get(event))
+        .route(&format!("{broker}/why/{{event}}"), get(why))
+        .route(&format!("{broker}/dlq"), get(parked))
+        .route(&format!("{broker}/dlq/redrive"), post(redrive))
+        .with_state(parts)
+}
+
+/// What answers everybody.
+pub(crate) fn health() -> Router {
+    Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(async || "ok\n")).route("/healthz", get(async || "ok\n"))
+}
+
+fn no_such(message: String) -> Response {
+    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message,
+        "reason": "NotFound", "code": 404});
+    (StatusCode::NOT_FOUND, axum::Json(status)).into_response()
+}
+
+/// A stream of JSON documents, one a line.
+fn lines(documents: BoxStream<'static, Value>) -> Response {
+    let lines = documents.map(|document| Ok::<_, Infallible>(Bytes::from(format!("{document}\n"))));
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()
+}
+
+/// All functions that run here, as the demo and `top`-like views want them.
+async fn functions(State(parts): State<Parts>) -> axum::Json<Value> {
+    let all: Vec<Value> = parts.activator.revisions().iter().map(|view| described(&parts, view)).collect();
+    axum::Json(json!({"revisions": all}))
+}
+
+fn described(parts: &Parts, view: &RevisionView) -> Value {
+    json!({
+        "namespace": view.revision.key.namespace, "revision": view.revision.key.name, "function": view.revision.service,
+        "state": format!("{:?}", view.state).to_lowercase(), "sinceSeconds": view.since.as_secs_f64(),
+        "instances": parts.scaling.instances(view), "inFlight": view.in_flight, "queued": view.queued,
+        "requests": view.totals.requests(), "coldStarts": view.totals.cold_starts,
+    })
+}
+
+async fn scaling(State(parts): State<Parts>, Path((namespace, name)): Path<(String, String)>) -> Response {
+    let key = ObjectKey::new(namespace, name);
+    let Some(view) = parts.activator.revision(&key) else {
+        return no_such(format!("revision {key} does not run on this node"));
+    };
+    let now = Timestamp::now();
+    let at = |ago: Duration| (now - SignedDuration::try_from(ago).unwrap_or_default()).to_string();
+    let decisions = parts.scaler.decisions(&key).unwrap_or_default();
+    let decisions = decisions.iter().map(|explained| {
+        json!({"at": at(explained.first_ago), "until": at(explained.last_ago),
+            "desired": explained.record.settled.instances, "reason": explained.record.sentence()})
+    });
+    let mut answer = described(&parts, &view);
+    answer["decisions"] = decisions.collect();
+    axum::Json(answer).into_response()
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct LogQuery {
+    follow: bool,
+    since_seconds: Option<f64>,
+    event: Option<String>,
+    revision: Option<String>,
+}
+
+/// The lines of all revisions of a function, in the order of time; followed ones as they come.
+async fn logs(
+    State(parts): State<Parts>,
+    Path((namespace, name)): Path<(String, String)>,
+    Query(query): Query<LogQuery>,
+) -> Response {
+    let of_function = |view: &RevisionView| view.revision.key.namespace == namespace && view.revision.service == name;
+    let revisions = parts.activator.revisions().into_iter().filter(of_function).map(|view| view.revision.key.clone());
+    let revisions: Vec<ObjectKey> = revisions.filter(|key| query.revision.as_ref().is_none_or(|name| *name == key.name)).collect();
+    if revisions.is_empty() {
+        return no_such(format!("no revision of function {namespace}/{name} runs on this node"));
+    }
+    let oldest = query.since_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let oldest = oldest.and_then(|since| SignedDuration::try_from(since).ok()).map(|since| Timestamp::now() - since);
+    let event = query.event;
+    let wanted = move |line: &Line| {
+        oldest.is_none_or(|oldest| line.time >= oldest) && event.as_deref().is_none_or(|event| *line.call == *event)
+    };
+    let mut kept = Vec::new();
+    let mut later = Vec::new();
+    for key in revisions {
+        let lines = parts.runtime.logs().read(&key, 0);
+        let next = lines.last().map_or(0, |line| line.sequence + 1);
+        let follow = parts.runtime.logs().follow(&key, Some(next));
+        kept.extend(lines.into_iter().map(|line| (key.clone(), line)));
+        later.push(stream::unfold(follow, async |mut follow| Some((follow.next().await, follow))).flat_map(move |lines| {
+            let key = key.clone();
+            stream::iter(lines.into_iter().map(move |line| (key.clone(), line)))
+        }).boxed());
+    }
+    kept.sort_by_key(|(_, line)| line.time);
+    let all = match query.follow {
+        true => stream::iter(kept).chain(stream::select_all(later)).boxed(),
+        false => stream::iter(kept).boxed(),
+    };
+    lines(all.filter(move |(_, line)| std::future::ready(wanted(line))).map(|(key, line)| log_line(&key, &line)).boxed())
+}
+
+fn log_line(revision: &ObjectKey, line: &Line) -> Value {
+    json!({"at": line.time.to_string(), "revision": revision.name, "stream": format!("{:?}", line.stream).to_lowercase(),
+        "event": *line.call, "text": line.text})
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct EventQuery {
+    follow: bool,
+    since_seconds: Option<f64>,
+    #[serde(rename = "type")]
+    event_type: Option<String>,
+    limit: Option<usize>,
+    source: Option<String>,
+    trigger: Option<String>,
+    reason: Option<String>,
+}
+
+impl EventQuery {
+    fn since(&self) -> Option<Timestamp> {
+        let since = self.since_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())?;
+        Some(Timestamp::now() - SignedDuration::try_from(since).ok()?)
+    }
+}

@@ -1,0 +1,165 @@
+//! `fnctl get`: lists objects or shows one. The columns are the server's.
+
+use crate::args::{Get, Scope};
+use crate::failure::{Failure, code};
+use crate::manifest::{self, kind_by_word};
+use crate::output::{self, Form};
+use crate::target::{Target, segment};
+use fnctl_config::api::kind::Kind;
+use futures::{AsyncBufReadExt as _, StreamExt as _};
+use serde_json::{Value, json};
+
+/// Asks for rows instead of objects.
+const AS_TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io";
+
+pub(crate) async fn run(arguments: Get, scope: &Scope) -> Result<(), Failure> {
+    let target = Target::find(scope).await?;
+    let kinds = arguments.kind.split(',').map(kind_by_word).collect::<Result<Vec<_>, _>>()?;
+    if kinds.len() > 1 && (arguments.watch || arguments.name.is_some()) {
+        return Err(Failure::invalid(code::INPUT, "a name or --watch goes with one kind only"));
+    }
+    for (index, kind) in kinds.iter().enumerate() {
+        if index > 0 && matches!(target.form, Form::Text | Form::Wide) {
+            output::data("")?;
+        }
+        show(&target, kind, &arguments).await?;
+    }
+    Ok(())
+}
+
+async fn show(target: &Target, kind: &'static Kind, arguments: &Get) -> Result<(), Failure> {
+    let namespace = (!arguments.all_namespaces).then_some(target.namespace.as_str());
+    let collection = manifest::collection(kind, namespace);
+    let mut query = Vec::new();
+    if let Some(selector) = &arguments.selector {
+        query.push(format!("labelSelector={}", segment(selector)));
+    }
+    let path = match &arguments.name {
+        Some(name) if !arguments.watch => manifest::object(kind, namespace, name),
+        Some(name) => {
+            query.push(format!("fieldSelector=metadata.name%3D{}", segment(name)));
+            collection
+        }
+        None => collection,
+    };
+    match &target.form {
+        Form::Text | Form::Wide => table(target, &with_query(&path, &query), arguments).await,
+        form => {
+            let answer = target.get(&with_query(&path, &query)).await?;
+            print(form, kind, &answer)?;
+            if arguments.watch { watch_objects(target, kind, &path, query, &answer).await } else { Ok(()) }
+        }
+    }
+}
+
+fn with_query(path: &str, query: &[String]) -> String {
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+}
+
+/// Prints one object or a list in a form for machines.
+pub(crate) fn print(form: &Form, kind: &Kind, answer: &Value) -> Result<(), Failure> {
+    match form {
+        Form::Json => output::json(answer),
+        Form::Yaml => {
+            let yaml = serde_saphyr::to_string(answer);
+            output::data(yaml.map_err(|e| Failure::failed(code::OTHER, "cannot write YAML").detail(e.to_string()))?.trim_end())
+        }
+        Form::JsonPath(template) => output::data(crate::jsonpath::render(template, answer)?),
+        Form::Name | Form::Text | Form::Wide => {
+            let items = answer["items"].as_array().map_or(std::slice::from_ref(answer), Vec::as_slice);
+            items.iter().try_for_each(|item| output::data(resource_name(kind, item)))
+        }
+    }
+}
+
+/// `kind.group/name`, as kubectl prints it.
+pub(crate) fn resource_name(kind: &Kind, object: &Value) -> String {
+    let group = if kind.group.is_empty() { String::new() } else { format!(".{}", kind.group) };
+    format!("{}{group}/{}", kind.singular, object["metadata"]["name"].as_str().unwrap_or_default())
+}
+
+async fn watch_objects(
+    target: &Target,
+    kind: &Kind,
+    path: &str,
+    mut query: Vec<String>,
+    answer: &Value,
+) -> Result<(), Failure> {
+    query.push("watch=true".to_owned());
+    query.push(format!("resourceVersion={}", answer["metadata"]["resourceVersion"].as_str().unwrap_or_default()));
+    let mut events = std::pin::pin!(target.lines(&with_query(path, &query)).await?);
+    while let Some(event) = events.next().await {
+        let event = event?;
+        if event["type"] == "ERROR" {
+            return Err(Failure::failed(code::OTHER, "the watch ended").detail(event["object"]["message"].to_string()));
+        }
+        print(&target.form, kind, &event["object"])?;
+    }
+    Ok(())
+}
+
+async fn table(target: &Target, path: &str, arguments: &Get) -> Result<(), Failure> {
+    let answer: Value = target.client.request(table_request(path)?).await?;
+    let wide = target.form == Form::Wide;
+    let rows = rows(&answer, wide, arguments.all_namespaces);
+    if rows.is_empty() && !arguments.watch {
+        let place = if arguments.all_namespaces { "any namespace".to_owned() } else { format!("namespace {}", target.namespace) };
+        output::say(format!("no {} found in {place}", arguments.kind));
+        return Ok(());
+    }
+    let header = header(&answer, wide, arguments.all_namespaces);
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    output::data(output::table(&header, rows))?;
+    if !arguments.watch {
+        return Ok(());
+    }
+    let version = answer["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+    let joint = if path.contains('?') { '&' } else { '?' };
+    let request = table_request(&format!("{path}{joint}watch=true&resourceVersion={version}"))?;
+    let mut lines = target.client.request_stream(request).await?.lines();
+    while let Some(line) = lines.next().await {
+        let event: Value = serde_json::from_str(&line?).unwrap_or(json!({}));
+        for row in self::rows(&event["object"], wide, arguments.all_namespaces) {
+            output::data(output::table(&[], [row]))?;
+        }
+    }
+    Ok(())
+}
+
+fn table_request(path: &str) -> Result<http::Request<Vec<u8>>, Failure> {
+    http::Request::get(path)
+        .header(http::header::ACCEPT, format!("{AS_TABLE},application/json"))
+        .body(Vec::new())
+        .map_err(|e| Failure::invalid(code::INPUT, format!("{path:?} cannot be asked for")).because(&e))
+}
+
+fn shown(column: &Value, wide: bool) -> bool {
+    wide || column["priority"].as_i64().unwrap_or(0) == 0
+}
+
+fn header(table: &Value, wide: bool, namespaces: bool) -> Vec<String> {
+    let columns = table["columnDefinitions"].as_array().map_or(&[][..], Vec::as_slice);
+    let names = columns.iter().filter(|c| shown(c, wide)).filter_map(|c| c["name"].as_str()).map(str::to_uppercase);
+    namespaces.then(|| "NAMESPACE".to_owned()).into_iter().chain(names).collect()
+}
+
+fn rows(table: &Value, wide: bool, namespaces: bool) -> Vec<Vec<String>> {
+    let columns = table["columnDefinitions"].as_array().map_or(&[][..], Vec::as_slice);
+    let rows = table["rows"].as_array().map_or(&[][..], Vec::as_slice);
+    let cells = |row: &Value| {
+        let namespace = namespaces.then(|| cell(&row["object"]["metadata"]["namespace"]));
+        let cells = row["cells"].as_array().map_or(&[][..], Vec::as_slice).iter().enumerate();
+        // Later events of a watch bring no columns: the server sends the same cells in the same order.
+        let cells = cells.filter(|(index, _)| columns.get(*index).is_none_or(|c| shown(c, wide))).map(|(_, value)| cell(value));
+        namespace.into_iter().chain(cells).collect()
+    };
+    rows.iter().map(cells).collect()
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

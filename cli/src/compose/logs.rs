@@ -1,0 +1,52 @@
+//! Joins `kubectl logs` to the function logs: a revision's pod is named `<revision>-wasm`.
+
+use bytes::Bytes;
+use fnctl_config::snapshot::ObjectKey;
+use fnctl_controller::apiserver::logs::{Follow, LogOptions, LogStream, PodLogs, Timestamps};
+use fnctl_runtime_wasm::logs::{Line, Logs};
+use futures::future::BoxFuture;
+use futures::stream::{self, StreamExt as _};
+use jiff::{SignedDuration, Timestamp};
+
+/// What the pod of a Wasm revision is called, after the revision's name.
+pub(crate) const POD_SUFFIX: &str = "-wasm";
+
+/// The function logs as pods' logs.
+#[derive(Debug)]
+pub(crate) struct FunctionLogs(pub(crate) Logs);
+
+impl PodLogs for FunctionLogs {
+    fn read(&self, pod: ObjectKey, options: LogOptions) -> BoxFuture<'_, Option<LogStream>> {
+        Box::pin(async move {
+            let revision = ObjectKey::new(pod.namespace, pod.name.strip_suffix(POD_SUFFIX)?);
+            let mut lines = self.0.read(&revision, 0);
+            let next = lines.last().map(|line| line.sequence + 1);
+            if let Some(since) = options.since.and_then(|since| SignedDuration::try_from(since).ok()) {
+                let oldest = Timestamp::now() - since;
+                lines.retain(|line| line.time >= oldest);
+            }
+            if let Some(tail) = options.tail_lines {
+                let skipped = lines.len().saturating_sub(usize::try_from(tail).unwrap_or(usize::MAX));
+                lines.drain(..skipped);
+            }
+            let timestamps = options.timestamps;
+            let kept = stream::iter(lines.into_iter().map(move |line| Ok(text(&line, timestamps))));
+            if options.follow == Follow::No {
+                return Some(kept.boxed());
+            }
+            let later = stream::unfold(self.0.follow(&revision, Some(next.unwrap_or(0))), async |mut follow| {
+                let lines = follow.next().await;
+                Some((lines, follow))
+            });
+            let later = later.flat_map(move |lines| stream::iter(lines.into_iter().map(move |line| Ok(text(&line, timestamps)))));
+            Some(kept.chain(later).boxed())
+        })
+    }
+}
+
+fn text(line: &Line, timestamps: Timestamps) -> Bytes {
+    match timestamps {
+        Timestamps::No => format!("{}\n", line.text).into(),
+        Timestamps::Yes => format!("{} {}\n", line.time, line.text).into(),
+    }
+}

@@ -1,0 +1,122 @@
+//! A real node: the `fnctl` binary in a fresh data directory on free ports, stopped when the test ends.
+
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// A running node.
+pub(crate) struct Node {
+    child: Child,
+    pub(crate) ready: Value,
+    pub(crate) data: Data,
+}
+
+/// A data directory that outlives its node.
+pub(crate) struct Data(TempDir);
+
+impl Data {
+    pub(crate) fn fresh() -> Self {
+        Self(tempfile::tempdir().expect("a temporary directory"))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fnctl"));
+    // Nothing of the machine's own settings may reach a test.
+    command.env_clear().env("HOME", "/nonexistent").env("NO_COLOR", "1");
+    command
+}
+
+impl Node {
+    /// Starts a node in a fresh data directory.
+    pub(crate) fn start() -> Self {
+        Self::start_in(Data::fresh())
+    }
+
+    /// Starts a node in a data directory that may hold something.
+    pub(crate) fn start_in(data: Data) -> Self {
+        let mut child = Self::command(&data).stdout(Stdio::piped()).spawn().expect("the binary starts");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).expect("the node prints its first line");
+        let ready = serde_json::from_str(&line).unwrap_or_else(|e| panic!("the first line is no JSON ({e}): {line:?}"));
+        Self { child, ready, data }
+    }
+
+    /// `fnctl up` on free ports, not started.
+    pub(crate) fn command(data: &Data) -> Command {
+        let mut command = binary();
+        command.args(["up", "--http", "127.0.0.1:0", "--control", "127.0.0.1:0", "--s3", "127.0.0.1:0", "-o", "json"]);
+        command.arg("--data-dir").arg(data.path());
+        command
+    }
+
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        PathBuf::from(self.ready["kubeconfig"].as_str().expect("the ready line names the kubeconfig"))
+    }
+
+    /// Runs `fnctl ARGUMENTS` against this node.
+    pub(crate) fn fnctl(&self, arguments: &[&str]) -> Output {
+        let mut command = binary();
+        command.args(arguments).arg("--kubeconfig").arg(self.kubeconfig()).current_dir(root());
+        command.output().expect("the binary runs")
+    }
+
+    /// Runs `fnctl ARGUMENTS` and answers what it printed; the command must succeed.
+    pub(crate) fn text(&self, arguments: &[&str]) -> String {
+        let output = self.fnctl(arguments);
+        assert!(output.status.success(), "fnctl {arguments:?} failed: {}", shown(&output));
+        String::from_utf8(output.stdout).expect("output is UTF-8")
+    }
+
+    /// Runs `fnctl ARGUMENTS -o json` and answers the document it printed.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.text(&[arguments, &["-o", "json"]].concat());
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("fnctl {arguments:?} printed no JSON ({e}): {text}"))
+    }
+
+    /// Stops the node as a user would, and answers its exit code.
+    pub(crate) fn stop(mut self) -> (Option<i32>, Data) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        assert!(sent.success());
+        let status = self.child.wait().expect("the node ends");
+        (status.code(), std::mem::replace(&mut self.data, Data::fresh()))
+    }
+
+    /// Kills the node without warning.
+    pub(crate) fn kill(mut self) -> Data {
+        self.child.kill().expect("the node is killed");
+        self.child.wait().expect("the node ends");
+        std::mem::replace(&mut self.data, Data::fresh())
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended already: then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The repository.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the cli folder lies in the repository").to_owned()
+}
+
+/// What a command printed, for messages.
+pub(crate) fn shown(output: &Output) -> String {
+    format!(
+        "{}\nstdout: {}\nstderr: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}

@@ -1,1 +1,0 @@
-//! The behaviour of the whole, and the rules of the repository: see `it/main.rs`.

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# All set-up and all checks, in the order in which they are cheap. One command, also for CI.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Build products live outside of the checkout, so that clones share them.
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/fnctl/target}
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
+
+step() {
+  local name=$1 begun=$SECONDS
+  shift
+  printf '\n== %s\n' "$name"
+  "$@"
+  printf -- '-- %s: %s s\n' "$name" $((SECONDS - begun))
+}
+
+install_tools() { FNCTL_TOOLS=$(bash tests/tools/install.sh | tail -n 1); }
+
+step "format" cargo fmt --all --check
+step "tools" install_tools
+export FNCTL_TOOLS
+step "dependency policy" "$FNCTL_TOOLS/bin/cargo-deny" --offline --log-level error check bans licenses sources
+step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
+step "documentation" env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet --document-private-items
+step "tests" cargo test --workspace --locked
+printf '\nall checks passed in %s s\n' "$SECONDS"

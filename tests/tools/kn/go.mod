@@ -1,0 +1,5 @@
+module example.test/kn
+
+go 1.25
+
+require knative.dev/client v0.42.0
