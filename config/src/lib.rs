@@ -7,5 +7,15 @@
 
 pub mod address;
 pub mod api;
+pub mod duration;
+pub mod filter;
 pub mod limits;
+pub mod quantity;
 pub mod snapshot;
+
+/// The name nearest to what was written, if any is near enough to be what was meant.
+pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let near =
+        names.into_iter().map(|name| (strsim::jaro_winkler(written, name), name)).filter(|(score, _)| *score > 0.8);
+    near.max_by(|left, right| left.0.total_cmp(&right.0)).map(|(_, name)| name)
+}

@@ -1,0 +1,80 @@
+use super::*;
+use proptest::prelude::*;
+use serde_json::json;
+
+fn exact(attribute: &str, value: &str) -> Filter {
+    Filter::Exact { attribute: attribute.to_owned(), value: value.to_owned() }
+}
+
+#[test]
+fn valid_filters() {
+    let rows = [
+        (json!({}), Filter::All(vec![])),
+        (json!({"filters": []}), Filter::All(vec![])),
+        (
+            json!({"filter": {"attributes": {"type": "a", "source": ""}}}),
+            Filter::All(vec![Filter::Present { attribute: "source".to_owned() }, exact("type", "a")]),
+        ),
+        (json!({"filter": {"attributes": {"type": "a"}}, "filters": [{"exact": {"type": "b"}}]}), exact("type", "b")),
+        (json!({"filters": [{"not": {"any": [{"exact": {"type": "b"}}]}}]}), Filter::Not(Box::new(exact("type", "b")))),
+        (
+            json!({"filters": [{"exact": {"id": "1", "type": "b"}}]}),
+            Filter::All(vec![exact("id", "1"), exact("type", "b")]),
+        ),
+        (
+            json!({"filters": [{"prefix": {"type": "b"}}, {"suffix": {"type": "c"}}]}),
+            Filter::All(vec![
+                Filter::Prefix { attribute: "type".to_owned(), value: "b".to_owned() },
+                Filter::Suffix { attribute: "type".to_owned(), value: "c".to_owned() },
+            ]),
+        ),
+    ];
+    for (spec, expected) in rows {
+        assert_eq!(of_trigger_spec(&spec), Ok(expected), "{spec}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let rows = [
+        (json!([{}]), "expected exactly one, got neither: filters[0].all, filters[0].any"),
+        (json!([{"exact": {"type": "a"}, "prefix": {"type": "a"}}]), "got both: filters[0].exact, filters[0].prefix"),
+        (json!([{"exact": {"Type": "a"}}]), "invalid key name \"Type\": filters[0].exact"),
+        (json!([{"exact": {"type": ""}}]), "invalid value: \"\": filters[0].exact[type]"),
+        (json!([{"exact": {"type": 1}}]), "filters[0].exact[type]"),
+        (json!([{"all": [{"any": []}]}]), "filters[0].all[0].any"),
+        (json!([{"cesql": "type = 'a'"}]), "cesql is not supported yet"),
+        (json!([{"exat": {"type": "a"}}]), "did you mean \"exact\"?: filters[0].exat"),
+        (json!([{"not": []}]), "invalid value: []: filters[0].not"),
+        (json!(["a"]), "filters[0]"),
+    ];
+    for (filters, expected) in rows {
+        let errors = of_trigger_spec(&json!({"filters": filters})).unwrap_err();
+        assert!(errors[0].to_string().contains(expected), "{filters}: {errors:?}");
+    }
+}
+
+#[test]
+fn nesting_is_bounded() {
+    let deep = (0..100).fold(json!({"exact": {"type": "a"}}), |inner, _| json!({"not": inner}));
+    assert_eq!(parse(&[deep], "filters").unwrap_err()[0].kind, FieldErrorKind::TooLong);
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![Just(json!(null)), any::<bool>().prop_map(Value::from), ".{0,5}".prop_map(Value::from)];
+    leaf.prop_recursive(6, 40, 4, |inner| {
+        let key = prop_oneof![Just("all".to_owned()), Just("not".to_owned()), Just("exact".to_owned()), "[a-z]{0,5}"];
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((key, inner), 0..4).prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_json_is_read_or_refused(spec in any_json()) {
+        let _ = of_trigger_spec(&json!({"filters": spec.clone()}));
+        let _ = of_trigger_spec(&json!({"filter": {"attributes": spec}}));
+    }
+}

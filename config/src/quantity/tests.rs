@@ -1,0 +1,52 @@
+use super::*;
+use proptest::prelude::*;
+
+#[test]
+fn kubernetes_forms() {
+    let rows = [
+        ("128Mi", Some(128 << 20)),
+        ("1", Some(1)),
+        ("1.5", Some(2)),
+        ("500m", Some(1)),
+        ("0", Some(0)),
+        ("1e3", Some(1000)),
+        ("2E", Some(2_000_000_000_000_000_000)),
+        ("1.5Gi", Some(3 << 29)),
+        ("1k", Some(1000)),
+        ("+5", Some(5)),
+        (".5", Some(1)),
+        ("-1", None),
+    ];
+    for (text, units) in rows {
+        assert_eq!(text.parse::<Quantity>().map(Quantity::units), Ok(units), "{text}");
+    }
+    for text in [
+        "",
+        "Mi",
+        "1.2.3",
+        "1K",
+        "1mi",
+        "one",
+        "1 Mi",
+        "1e",
+        "--1",
+        "1e999",
+        ".",
+        "99999999999999999999999999999999999",
+    ] {
+        assert_eq!(text.parse::<Quantity>(), Err(NotAQuantity), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in ".*") {
+        let _ = text.parse::<Quantity>();
+    }
+
+    #[test]
+    fn printed_and_read_again_it_is_the_same(text in "-?[0-9]{1,9}(\\.[0-9]{1,3})?(n|u|m||k|M|G|Ki|Mi|Gi|e[0-3])") {
+        let quantity: Quantity = text.parse().unwrap();
+        prop_assert_eq!(quantity.to_string().parse(), Ok(quantity));
+    }
+}
