@@ -97,7 +97,6 @@ fn place(verdict: Verdict) -> usize {
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
     stores: Stores,
-    retention: watch::Receiver<Keep>,
     commands: mpsc::Receiver<Command>,
     triggers: HashMap<String, Attached>,
     index: Option<Index<String>>,
@@ -111,15 +110,6 @@ pub(crate) struct Dispatcher {
     due: BinaryHeap<Reverse<(Instant, String)>>,
     acks: usize,
     save: Save,
-}
-
-/// What the log must keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keep {
-    /// What a trigger still waits for.
-    Pending,
-    /// Nothing beyond the retention.
-    Nothing,
 }
 
 #[derive(Debug)]
@@ -147,12 +137,11 @@ enum Task {
 
 impl Dispatcher {
     /// A dispatcher without triggers, and the way to talk to it.
-    pub(crate) fn new(stores: Stores, retention: watch::Receiver<Keep>) -> (Self, mpsc::Sender<Command>) {
+    pub(crate) fn new(stores: Stores) -> (Self, mpsc::Sender<Command>) {
         let (sender, commands) = mpsc::channel(DISPATCH_COMMANDS_MAX);
         let shared = read::begin(&stores);
         let dispatcher = Self {
             stores,
-            retention,
             commands,
             triggers: HashMap::new(),
             index: None,
@@ -338,8 +327,8 @@ impl Dispatcher {
     }
 
     fn trim(&mut self) {
-        let (stores, keep) = (self.stores.clone(), *self.retention.borrow());
-        self.tasks.spawn(async move { Task::Trimmed { start: read::trim(&stores, keep).await } });
+        let stores = self.stores.clone();
+        self.tasks.spawn(async move { Task::Trimmed { start: read::trim(&stores).await } });
     }
 
     async fn drain(mut self) {

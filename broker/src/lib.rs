@@ -14,3 +14,4 @@ pub mod deliver;
 pub mod dispatch;
 pub mod ingress;
 pub mod why;
+pub mod broker;

@@ -2,11 +2,12 @@
 
 use super::attempt::Stores;
 use super::lane::Offer;
-use super::{Dispatcher, Keep, Pace, blocking};
+use super::{Dispatcher, Pace, blocking};
 use crate::event::{Event, stored};
 use crate::filter;
 use crate::index::Index;
 use crate::log::{Position, ReadError, Stored};
+use crate::state::TriggerRecord;
 use fnctl_config::limits::{DISPATCH_PAUSE, DISPATCH_READ_BYTES, DISPATCH_READ_RECORDS};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -45,26 +46,21 @@ pub(super) fn begin(stores: &Stores) -> Vec<Position> {
 }
 
 /// Lets the log drop what the triggers of this broker do not need. Answers the first positions retained.
-pub(super) async fn trim(stores: &Stores, keep: Keep) -> Vec<Position> {
+pub(super) async fn trim(stores: &Stores) -> Vec<Position> {
     let mut keep_from = stores.log.next().borrow().clone();
-    if keep == Keep::Pending {
-        let state = stores.state.clone();
-        match blocking(move || state.triggers()).await {
-            Ok(triggers) => {
-                let waiting = triggers
-                    .iter()
-                    .filter(|(_, record)| record.broker == stores.broker_uid && record.deleted_at_ms.is_none())
-                    .flat_map(|(_, record)| record.cursor.low());
-                for low in waiting {
-                    if let Some(at) = keep_from.iter_mut().find(|at| at.partition() == low.partition()) {
-                        *at = low.min(*at);
-                    }
-                }
-            }
-            Err(error) => {
-                tracing::error!(error = %error, "cursors not read: the log keeps everything");
-                return stores.log.start();
-            }
+    let state = stores.state.clone();
+    let triggers = match blocking(move || state.triggers()).await {
+        Ok(triggers) => triggers,
+        Err(error) => {
+            tracing::error!(error = %error, "cursors not read: the log keeps everything");
+            return stores.log.start();
+        }
+    };
+    let reads_this = |record: &TriggerRecord| record.broker == stores.broker_uid && record.deleted_at_ms.is_none();
+    let waiting = triggers.iter().filter(|(_, record)| reads_this(record)).flat_map(|(_, record)| record.cursor.low());
+    for low in waiting {
+        if let Some(at) = keep_from.iter_mut().find(|at| at.partition() == low.partition()) {
+            *at = low.min(*at);
         }
     }
     match stores.log.trim(keep_from).await {

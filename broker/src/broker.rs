@@ -1,0 +1,311 @@
+//! All brokers of a node: what the composition root talks to.
+//!
+//! Changes come in by [`Brokers::apply`], events by [`Brokers::handle`] (HTTP) and [`Brokers::publish`] (in process),
+//! questions by the methods in `broker/inspect.rs` and `broker/dlq.rs`. Work is done by one dispatcher per broker, which
+//! [`Brokers::drain`] waits for.
+
+mod dlq;
+mod inspect;
+mod local;
+mod running;
+
+pub use dlq::{DlqError, DlqQuery, ParkedEvent};
+pub use inspect::{End, EventPage, EventQuery, InspectError, Unknown};
+pub use running::Metrics;
+
+use crate::deliver::{Deliver, Router};
+use crate::dispatch::{Subscription, blocking};
+use crate::event::Event;
+use crate::ingress::{self, Accepted, Refusals, Refused};
+use crate::log::segment;
+use crate::parked::Parked;
+use crate::state::{State, StateError};
+use crate::vfs::Vfs;
+use ::http::{Request, Response};
+use bytes::Bytes;
+use fnctl_config::limits::TRIGGER_GRACE;
+use fnctl_config::snapshot::{Broker, Change, ObjectKey, Trigger};
+use http_body_util::Full;
+use jiff::Timestamp;
+use running::Running;
+use std::collections::{BTreeMap, HashSet};
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::{Mutex, watch};
+
+/// What brokers are made of.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The file system.
+    pub vfs: Arc<dyn Vfs>,
+    /// Where everything is kept: `state.redb`, and a folder per broker named by its uid.
+    pub directory: PathBuf,
+    /// How events are kept.
+    pub log: LogChoice,
+    /// Delivery to functions of this home.
+    pub functions: Arc<dyn Deliver>,
+    /// Delivery to any other URL: [`crate::deliver::http::HttpDeliver`].
+    pub uris: Arc<dyn Deliver>,
+}
+
+/// How a broker keeps its events.
+#[derive(Clone, Debug)]
+pub enum LogChoice {
+    /// In segment files: 202 means on disk.
+    Segments(segment::Options),
+    /// In memory: for tests.
+    Memory,
+}
+
+/// The brokers of a node. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Brokers {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    vfs: Arc<dyn Vfs>,
+    directory: PathBuf,
+    log: LogChoice,
+    state: State,
+    parked: Parked,
+    refusals: Refusals,
+    deliver: Arc<dyn Deliver>,
+    running: RwLock<BTreeMap<ObjectKey, Arc<Running>>>,
+    /// Triggers as declared, whether or not their broker is there. Locked during a change.
+    triggers: Mutex<BTreeMap<ObjectKey, Arc<Trigger>>>,
+    stop: watch::Sender<bool>,
+}
+
+/// Why a broker or a trigger could not be made to run. The platform's fault; it may be applied again.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The log of the broker.
+    #[error("broker {broker} cannot be opened")]
+    Log {
+        /// Which broker.
+        broker: ObjectKey,
+        /// Why.
+        source: segment::OpenError,
+    },
+    /// The ledger of the broker.
+    #[error("the ledger of broker {broker} cannot be opened")]
+    Ledger {
+        /// Which broker.
+        broker: ObjectKey,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Cursors and attempts.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The node is stopping.
+    #[error("the node is stopping")]
+    Stopping,
+}
+
+impl Brokers {
+    /// Opens what is kept in the directory; no broker runs before it is applied. Blocks on the file system.
+    pub fn open(options: Options) -> Result<Self, StateError> {
+        let Options { vfs, directory, log, functions, uris } = options;
+        let file = directory.join("state.redb");
+        vfs.create_directory(&directory)
+            .map_err(|source| StateError::File { path: directory.display().to_string(), source })?;
+        let state = State::open(&vfs, &file)?;
+        let grace = i64::try_from(TRIGGER_GRACE.as_millis()).unwrap_or(i64::MAX);
+        state.purge(Timestamp::now().as_millisecond().saturating_sub(grace))?;
+        let shared = Arc::new_cyclic(|brokers| Shared {
+            vfs,
+            directory,
+            log,
+            parked: Parked::new(&state),
+            state,
+            refusals: Refusals::default(),
+            deliver: Arc::new(Router { functions, brokers: Arc::new(local::ToBroker(brokers.clone())), uris }),
+            running: RwLock::default(),
+            triggers: Mutex::default(),
+            stop: watch::Sender::new(false),
+        });
+        Ok(Self { shared })
+    }
+
+    /// Takes a change over; kinds that are not the broker's are ignored. When it returns, a new broker takes events, and
+    /// a new trigger gets every event accepted from now on, also after a crash.
+    pub async fn apply(&self, change: &Change) -> Result<(), ApplyError> {
+        let mut triggers = self.shared.triggers.lock().await;
+        match change {
+            Change::Broker(broker) => self.put_broker(broker, &triggers).await,
+            Change::BrokerGone(key) => {
+                self.stop_broker(key).await;
+                Ok(())
+            }
+            Change::Trigger(trigger) => {
+                let before = triggers.insert(trigger.key.clone(), Arc::clone(trigger));
+                self.put_trigger(trigger, before).await
+            }
+            Change::TriggerGone(key) => match triggers.remove(key) {
+                Some(trigger) => self.remove_trigger(&trigger).await,
+                None => Ok(()),
+            },
+            Change::Revision(_)
+            | Change::RevisionGone(_)
+            | Change::Route(_)
+            | Change::RouteGone(_)
+            | Change::BucketSource(_)
+            | Change::BucketSourceGone(_) => Ok(()),
+        }
+    }
+
+    /// All objects that there are have been applied: triggers that are remembered but were not applied were deleted
+    /// while the node was down. They let go of the log.
+    pub async fn settle(&self) -> Result<(), ApplyError> {
+        let triggers = self.shared.triggers.lock().await;
+        let alive: HashSet<String> = triggers.values().map(|trigger| trigger.uid.clone()).collect();
+        let state = self.shared.state.clone();
+        blocking(move || {
+            for (uid, record) in state.triggers()? {
+                if !alive.contains(&uid) && record.deleted_at_ms.is_none() {
+                    state.bury(&uid, Timestamp::now().as_millisecond())?;
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Answers an HTTP request to a broker.
+    pub async fn handle<B>(&self, broker: &ObjectKey, request: Request<B>) -> Response<Full<Bytes>>
+    where
+        B: hyper::body::Body<Data = Bytes>,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let running = self.shared.running(broker);
+        let log = running.as_ref().map(|running| &*running.stores.log);
+        ingress::handle(broker, log, &self.shared.refusals, request).await
+    }
+
+    /// Appends events in process, all or none: for sources. `Ok` means that they survive a power cut.
+    pub async fn publish(&self, broker: &ObjectKey, events: Vec<Event>) -> Result<Vec<Accepted>, Refused> {
+        self.shared.publish(broker, events).await
+    }
+
+    /// Whether the broker is there and takes events.
+    pub fn is_running(&self, broker: &ObjectKey) -> bool {
+        self.shared.running(broker).is_some()
+    }
+
+    /// Numbers of every broker that runs, in order of the keys.
+    pub async fn metrics(&self) -> Vec<Metrics> {
+        let running: Vec<_> = self.shared.all().into_iter().collect();
+        let mut metrics = Vec::with_capacity(running.len());
+        for running in running {
+            metrics.push(running.metrics().await);
+        }
+        metrics
+    }
+
+    /// Runs until `shutdown` is ready, then drains.
+    pub async fn run(&self, shutdown: impl Future<Output = ()>) {
+        shutdown.await;
+        self.drain().await;
+    }
+
+    /// Stops dispatching: deliveries in flight end, cursors are saved, logs are closed. Brokers take nothing any more.
+    pub async fn drain(&self) {
+        let _no_changes = self.shared.triggers.lock().await;
+        self.shared.stop.send_replace(true);
+        let running = std::mem::take(&mut *self.shared.running.write().unwrap_or_else(PoisonError::into_inner));
+        futures::future::join_all(running.values().map(|running| running.stopped())).await;
+    }
+
+    async fn put_broker(
+        &self,
+        broker: &Arc<Broker>,
+        triggers: &BTreeMap<ObjectKey, Arc<Trigger>>,
+    ) -> Result<(), ApplyError> {
+        if *self.shared.stop.borrow() {
+            return Err(ApplyError::Stopping);
+        }
+        let own = || triggers.values().filter(|trigger| trigger.broker == broker.key);
+        match self.shared.running(&broker.key) {
+            Some(running) if running.uid() == broker.uid => {
+                running.configure(broker).await;
+                for trigger in own().filter(|trigger| trigger.delivery.is_none()) {
+                    running.update(subscription(trigger, broker)).await?;
+                }
+                return Ok(());
+            }
+            Some(_) => self.stop_broker(&broker.key).await,
+            None => {}
+        }
+        let running = Arc::new(Running::open(&self.shared, broker).await?);
+        for trigger in own() {
+            running.attach(subscription(trigger, broker)).await?;
+        }
+        let mut known = self.shared.running.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(broker.key.clone(), running);
+        Ok(())
+    }
+
+    /// Its files stay: an object of the same name is another broker, with another uid.
+    async fn stop_broker(&self, key: &ObjectKey) {
+        let gone = self.shared.running.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+        if let Some(running) = gone {
+            running.stop();
+            running.stopped().await;
+        }
+    }
+
+    async fn put_trigger(&self, trigger: &Arc<Trigger>, before: Option<Arc<Trigger>>) -> Result<(), ApplyError> {
+        let is_known = match &before {
+            Some(before) if before.uid == trigger.uid && before.broker == trigger.broker => true,
+            Some(before) => {
+                self.remove_trigger(before).await?;
+                false
+            }
+            None => false,
+        };
+        let Some(running) = self.shared.running(&trigger.broker) else { return Ok(()) };
+        let subscription = subscription(trigger, &running.broker());
+        match is_known && running.has(&trigger.uid) {
+            true => running.update(subscription).await,
+            false => running.attach(subscription).await,
+        }
+    }
+
+    async fn remove_trigger(&self, trigger: &Trigger) -> Result<(), ApplyError> {
+        if let Some(running) = self.shared.running(&trigger.broker) {
+            running.detach(&trigger.uid).await;
+        }
+        let (state, uid) = (self.shared.state.clone(), trigger.uid.clone());
+        blocking(move || state.bury(&uid, Timestamp::now().as_millisecond())).await?;
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn running(&self, key: &ObjectKey) -> Option<Arc<Running>> {
+        self.running.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    fn all(&self) -> Vec<Arc<Running>> {
+        self.running.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    async fn publish(&self, broker: &ObjectKey, events: Vec<Event>) -> Result<Vec<Accepted>, Refused> {
+        let running = self.running(broker).ok_or_else(|| Refused::UnknownBroker(broker.clone()))?;
+        ingress::accept(&*running.stores.log, events, Timestamp::now()).await
+    }
+}
+
+/// A trigger's own delivery replaces the broker's as a whole.
+fn subscription(trigger: &Arc<Trigger>, broker: &Broker) -> Subscription {
+    let delivery = trigger.delivery.clone().unwrap_or_else(|| broker.delivery.clone());
+    Subscription { trigger: Arc::clone(trigger), delivery: Arc::new(delivery) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Parked events: list, show, send again, drop.
+
+use super::Brokers;
+use super::running::Running;
+use crate::dispatch::{blocking, redrive};
+use crate::event::stored;
+use crate::log::Position;
+use crate::parked::{Entry, ParkedId, Query, Reason};
+use crate::state::StateError;
+use crate::why;
+use fnctl_config::limits::EVENT_PAGE_MAX;
+use fnctl_config::snapshot::ObjectKey;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// Which parked events: each part that is given must agree.
+#[derive(Clone, Debug, Default)]
+pub struct DlqQuery {
+    /// Of this broker.
+    pub broker: Option<ObjectKey>,
+    /// Of this trigger.
+    pub trigger: Option<ObjectKey>,
+    /// For this reason.
+    pub reason: Option<Reason>,
+    /// After this one: the last of the page before.
+    pub after: Option<ParkedId>,
+}
+
+/// A parked event, as `fnctl dlq list` prints it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ParkedEvent {
+    /// Its name in this store.
+    #[serde(serialize_with = "as_text")]
+    pub id: ParkedId,
+    /// The broker; its uid if it is deleted.
+    pub broker: String,
+    /// The trigger; its uid if it is deleted.
+    pub trigger: String,
+    /// Where it was in the broker's log.
+    pub position: Position,
+    /// Why it is here.
+    pub reason: Reason,
+    /// The subscriber's last status.
+    pub status: Option<u16>,
+    /// Attempts made.
+    pub attempts: u32,
+    /// What the last one ended with.
+    pub error: String,
+    /// When it was parked.
+    pub parked_at: Timestamp,
+    /// The event; only where one is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<Box<RawValue>>,
+}
+
+fn as_text<S: serde::Serializer>(id: &ParkedId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
+}
+
+/// Why a parked event was not sent again.
+#[derive(Debug, thiserror::Error)]
+pub enum DlqError {
+    /// No such entry.
+    #[error("{0} is not parked: see `fnctl dlq list`")]
+    Unknown(ParkedId),
+    /// Nobody to send it to.
+    #[error("{id} cannot be sent again: its trigger is gone")]
+    NoTrigger {
+        /// Which entry.
+        id: ParkedId,
+    },
+    /// The copy cannot be read.
+    #[error("{id} cannot be sent again: {reason}")]
+    Unreadable {
+        /// Which entry.
+        id: ParkedId,
+        /// Why.
+        reason: String,
+    },
+    /// The subscriber did not take it; it stays parked.
+    #[error("{id} was sent again and not taken: {reason}")]
+    NotTaken {
+        /// Which entry.
+        id: ParkedId,
+        /// Why.
+        reason: String,
+    },
+    /// The store.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+impl Brokers {
+    /// A page of parked events, newest last; at most `limits::EVENT_PAGE_MAX`. A broker or a trigger that is not there has
+    /// none.
+    pub async fn dlq_list(&self, query: &DlqQuery) -> Result<Vec<ParkedEvent>, DlqError> {
+        let broker = query.broker.as_ref().map(|key| self.shared.running(key).map_or_else(String::new, |found| found.uid()));
+        let trigger = query.trigger.as_ref().map(|key| self.uid_of(key).unwrap_or_default());
+        let stored = Query { broker, trigger, reason: query.reason, after: query.after };
+        let parked = self.shared.parked.clone();
+        let entries = blocking(move || parked.list(&stored, EVENT_PAGE_MAX)).await?;
+        Ok(entries.into_iter().map(|(id, entry)| self.named(id, entry)).collect())
+    }
+
+    /// One parked event with its copy.
+    pub async fn dlq_show(&self, id: ParkedId) -> Result<ParkedEvent, DlqError> {
+        let (entry, record) = self.parked(id).await?;
+        let event = stored::decode(&record).map_err(|error| DlqError::Unreadable { id, reason: error.to_string() })?;
+        let line = why::line(entry.position, entry.parked_at_ms, &event);
+        Ok(ParkedEvent { event: Some(line), ..self.named(id, entry) })
+    }
+
+    /// Sends a parked event to its trigger's subscriber once more. It leaves the store when the subscriber has taken it
+    /// and its reply is published; a crash in between sends it twice.
+    pub async fn dlq_redrive(&self, id: ParkedId) -> Result<(), DlqError> {
+        let (entry, record) = self.parked(id).await?;
+        let event = stored::decode(&record).map_err(|error| DlqError::Unreadable { id, reason: error.to_string() })?;
+        let running = self.shared.all().into_iter().find(|running| running.has(&entry.trigger));
+        let found = running.and_then(|running| Some((running.subscription(&entry.trigger)?, running)));
+        let (subscription, running) = found.ok_or(DlqError::NoTrigger { id })?;
+        redrive(&running.stores, &subscription, entry.position, event)
+            .await
+            .map_err(|reason| DlqError::NotTaken { id, reason })?;
+        self.dlq_drop(id).await
+    }
+
+    /// Removes a parked event.
+    pub async fn dlq_drop(&self, id: ParkedId) -> Result<(), DlqError> {
+        let parked = self.shared.parked.clone();
+        match blocking(move || parked.remove(&[id])).await? {
+            0 => Err(DlqError::Unknown(id)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn parked(&self, id: ParkedId) -> Result<(Entry, bytes::Bytes), DlqError> {
+        let parked = self.shared.parked.clone();
+        blocking(move || parked.get(id)).await?.ok_or(DlqError::Unknown(id))
+    }
+
+    fn uid_of(&self, trigger: &ObjectKey) -> Option<String> {
+        let of = |running: Arc<Running>| running.triggers().into_iter().find(|(_, key)| key == trigger);
+        self.shared.all().into_iter().find_map(of).map(|(uid, _)| uid)
+    }
+
+    fn named(&self, id: ParkedId, entry: Entry) -> ParkedEvent {
+        let running = self.shared.all().into_iter().find(|running| running.uid() == entry.broker);
+        let trigger = running.as_ref().and_then(|running| running.subscription(&entry.trigger));
+        ParkedEvent {
+            id,
+            broker: running.map_or(entry.broker, |running| running.broker().key.to_string()),
+            trigger: trigger.map_or(entry.trigger, |known| known.trigger.key.to_string()),
+            position: entry.position,
+            reason: entry.reason,
+            status: entry.status,
+            attempts: entry.attempts,
+            error: entry.last_error,
+            parked_at: Timestamp::from_millisecond(entry.parked_at_ms).unwrap_or_default(),
+            event: None,
+        }
+    }
+}
