@@ -11,6 +11,7 @@ pub mod duration;
 pub mod filter;
 pub mod limits;
 pub mod quantity;
+pub mod resolve;
 pub mod snapshot;
 
 /// The name nearest to what was written, if any is near enough to be what was meant.

@@ -317,3 +317,5 @@ pub const DELIVERY_RETRIES_MAX: i32 = 1_000;
 pub const RETENTION_AGE_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// Events of one broker take at most this many bytes of disk where nothing says otherwise.
 pub const RETENTION_BYTES_DEFAULT: u64 = 10 << 30;
+/// Time until a reconciler looks again at what waits for something that is no object, or met an error.
+pub const RECONCILE_RETRY_DELAY: Duration = Duration::from_secs(2);

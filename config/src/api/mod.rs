@@ -2,6 +2,7 @@
 //!
 //! [`kind`] is the table that everything else hangs on; [`admit`] is the one gate into the store.
 
+pub mod annotation;
 pub mod broker;
 pub mod bucket_source;
 pub mod condition;

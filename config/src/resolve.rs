@@ -1,0 +1,10 @@
+//! From API objects to what the data plane runs: pure functions, the only way into [`crate::snapshot`].
+
+mod eventing;
+mod serving;
+
+pub use eventing::{broker, bucket_source, delivery, destination, trigger};
+pub use serving::{Lookup, revision, route};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+use super::*;
+use crate::api;
+use crate::snapshot::{Destination, ObjectKey, Reuse};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+#[test]
+fn destinations() {
+    let function = |path: &str| Ok(Destination::Function { key: ObjectKey::new("ns", "f"), path: path.to_owned() });
+    let uri = |text: &str| Ok(Destination::Uri { uri: text.to_owned() });
+    let broker = Ok(Destination::Broker { key: ObjectKey::new("ns", "b") });
+    let ksvc = json!({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "f"});
+    let rows = [
+        (json!({"ref": ksvc}), function("/")),
+        (json!({"ref": ksvc, "uri": "/a?b=c"}), function("/a?b=c")),
+        (json!({"ref": {"apiVersion": "eventing.knative.dev/v1", "kind": "Broker", "name": "b"}}), broker.clone()),
+        (json!({"uri": "http://f.ns.svc.cluster.local"}), function("/")),
+        (json!({"uri": "http://f.ns.localhost:8080/x?y"}), function("/x?y")),
+        (json!({"uri": "http://127.0.0.1:8080/-/broker/ns/b"}), broker),
+        (json!({"uri": "https://example.com/x"}), uri("https://example.com/x")),
+        (json!({"uri": "http://tag.f.ns.localhost/"}), uri("http://tag.f.ns.localhost/")),
+        (json!({"uri": "/x"}), Err("invalid value: /x: s.uri")),
+        (json!({"uri": "http:///x"}), Err("invalid value: http:///x: s.uri")),
+        (json!({}), Err("expected exactly one, got neither: s.ref, s.uri")),
+        (json!({"ref": {"kind": "Pod", "apiVersion": "v1", "name": "p"}}), Err("v1 Pod cannot be addressed")),
+    ];
+    for (written, expected) in rows {
+        let parsed = serde_json::from_value(written.clone()).unwrap();
+        match (destination(&parsed, "ns", "s"), expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{written}"),
+            (Err(error), Err(expected)) => assert!(error.to_string().starts_with(expected), "{error}"),
+            (found, _) => panic!("{written}: {found:?}"),
+        }
+    }
+}
+
+fn revision_of(annotations: &Value, container: &Value) -> api::Revision {
+    serde_json::from_value(json!({
+        "apiVersion": "serving.knative.dev/v1", "kind": "Revision",
+        "metadata": {"name": "f-00001", "namespace": "ns", "uid": "u", "annotations": annotations,
+            "labels": {"serving.knative.dev/service": "f", "serving.knative.dev/configuration": "f"}},
+        "spec": {"containerConcurrency": 4, "containers": [container]},
+    }))
+    .unwrap()
+}
+
+#[test]
+fn a_revision_with_everything() {
+    let annotations = json!({"fnctl.dev/reuse": "50", "fnctl.dev/cpu": "500ms", "fnctl.dev/buckets": "in=read, out=write",
+        "autoscaling.knative.dev/max-scale": "3", "autoscaling.knative.dev/window": "12s"});
+    let container = json!({"name": "", "image": "x", "resources": {"limits": {"memory": "256Mi"}},
+        "envFrom": [{"configMapRef": {"name": "c"}, "prefix": "P_"}],
+        "env": [{"name": "A", "value": "1"}, {"name": "S", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]});
+    let map =
+        |name: &str, key: &str, value: &str| [(name.to_owned(), [(key.to_owned(), value.to_owned())].into())].into();
+    let lookup = Lookup { config_maps: map("c", "x", "from-map"), secrets: map("s", "k", "from-secret") };
+    let found = revision(&revision_of(&annotations, &container), "d", &lookup).unwrap();
+    let env: Vec<String> = found.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(
+        env.join(" "),
+        "P_x=from-map A=1 S=from-secret K_SERVICE=f K_CONFIGURATION=f K_REVISION=f-00001 PORT=8080"
+    );
+    assert_eq!(found.limits.memory_bytes, 256 << 20);
+    assert_eq!((found.limits.cpu, found.limits.timeout), (Duration::from_millis(500), Duration::from_secs(300)));
+    assert_eq!(found.reuse, Reuse::Serial { requests: 50 });
+    assert_eq!((found.scale.max, found.scale.total, found.scale.panic_window), (3, 4.0, Duration::from_secs(1)));
+    assert_eq!(found.grants.buckets.len(), 2);
+}
+
+#[test]
+fn everything_wrong_is_named_at_once() {
+    let annotations =
+        json!({"fnctl.dev/cpu": "1d", "fnctl.dev/engine": "process", "autoscaling.knative.dev/window": "1s"});
+    let container = json!({"resources": {"limits": {"memory": "4Gi"}},
+        "env": [{"name": "S", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]});
+    let errors = revision(&revision_of(&annotations, &container), "d", &Lookup::default()).unwrap_err();
+    let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(errors.len(), 5, "{text:#?}");
+    assert_eq!(text[0], "expected 6s <= 1s <= 3600s: metadata.annotations[autoscaling.knative.dev/window]");
+    assert!(text[3].starts_with("expected 1Mi <= 4Gi <= 1024Mi: spec.containers[0].resources.limits[memory]"));
+    assert!(text[4].contains("not found: spec.containers[0].env[0].valueFrom.secretKeyRef"), "{}", text[4]);
+}
+
+#[test]
+fn a_broker_without_delivery_gets_knatives() {
+    let object = serde_json::from_value(json!({"apiVersion": "eventing.knative.dev/v1", "kind": "Broker",
+        "metadata": {"name": "b", "namespace": "ns"}, "spec": {}}))
+    .unwrap();
+    let found = broker(&object).unwrap();
+    assert_eq!((found.delivery.retry, found.delivery.backoff_delay), (10, Duration::from_millis(200)));
+}
