@@ -4,6 +4,7 @@ mod eventing;
 mod serving;
 
 pub use eventing::{broker, bucket_source, delivery, destination, trigger};
+pub(crate) use serving::memory;
 pub use serving::{Lookup, revision, route};
 
 #[cfg(test)]
