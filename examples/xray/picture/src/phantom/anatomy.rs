@@ -15,7 +15,7 @@ pub(super) struct Body {
     pub(super) apex: f64,
     /// Height of the right dome of the diaphragm.
     pub(super) dome: f64,
-    heart: f64,
+    heart: Heart,
     /// How much darker lung is than what surrounds it.
     pub(super) lung: f64,
     /// How bright ribs are.
@@ -81,12 +81,32 @@ pub(super) fn step(from: f64, to: f64, value: f64) -> f64 {
     t * t * (3.0 - 2.0 * t)
 }
 
-/// Distance from an ellipse's centre, 1 on its edge.
-pub(super) fn ellipse((x, y): (f64, f64), centre: (f64, f64), axes: (f64, f64), degrees: f64) -> f64 {
-    let (sin, cos) = (libm::sin(degrees.to_radians()), libm::cos(degrees.to_radians()));
-    let (dx, dy) = (x - centre.0, y - centre.1);
-    let (along, across) = ((dx * cos + dy * sin) / axes.0, (dy * cos - dx * sin) / axes.1);
+/// Distance from an upright ellipse's centre, 1 on its edge.
+pub(super) fn ellipse((x, y): (f64, f64), centre: (f64, f64), axes: (f64, f64)) -> f64 {
+    let (along, across) = ((x - centre.0) / axes.0, (y - centre.1) / axes.1);
     (along * along + across * across).sqrt()
+}
+
+/// A turned ellipse.
+#[derive(Clone, Debug)]
+pub(super) struct Turned {
+    centre: (f64, f64),
+    axes: (f64, f64),
+    cos: f64,
+    sin: f64,
+}
+
+impl Turned {
+    pub(super) fn new(centre: (f64, f64), axes: (f64, f64), degrees: f64) -> Self {
+        let turn = degrees.to_radians();
+        Self { centre, axes, cos: libm::cos(turn), sin: libm::sin(turn) }
+    }
+
+    /// Distance from its centre, 1 on its edge.
+    pub(super) fn distance(&self, x: f64, y: f64) -> f64 {
+        let (dx, dy) = (x - self.centre.0, y - self.centre.1);
+        ellipse((dx * self.cos + dy * self.sin, dy * self.cos - dx * self.sin), (0.0, 0.0), self.axes)
+    }
 }
 
 impl Body {
@@ -100,7 +120,7 @@ impl Body {
             width: random.between(0.68, 0.76),
             apex: random.between(-0.84, -0.76),
             dome: random.between(0.40, 0.50),
-            heart: random.between(0.88, 1.10),
+            heart: Heart::new(random.between(0.88, 1.10)),
             lung: random.between(0.40, 0.47),
             ribs: random.between(0.80, 1.25),
             breast: random.between(0.0, 1.0),
@@ -135,7 +155,7 @@ impl Body {
         let bulge = (1.0 - libm::pow(1.0 - t, 2.3)).clamp(0.0, 1.0);
         let lateral = self.width * libm::pow(bulge, 1.0 / 2.1) - 0.015 * t;
         let medial = if left { 0.125 } else { 0.135 } + 0.02 * libm::cos(3.0 * y) + 0.05 * step(-0.6, -0.85, y);
-        let heart = Heart::at(self.heart, x, y);
+        let heart = self.heart.at(x, y);
         let outline = step(-0.012, 0.030, lateral + wobble - side)
             * step(-0.012, 0.022, side - medial)
             * step(-0.012, 0.014, diaphragm - y)
@@ -150,7 +170,9 @@ impl Body {
             * step(0.97, 0.70, side)
             * (0.75 + 0.25 * step(0.75, 0.2, side));
         density -= self.lung * lung * depth + 0.04 * step(0.5, -0.6, y) * lung;
-        density += lung * self.haze(x, y);
+        if lung > 0.0 {
+            density += lung * self.haze(x, y);
+        }
         density += body * 0.085 * step(0.18, 0.08, side) * step(-0.75, -0.3, y) + heart.density();
         density += spine(side, y) * body - airways(x, y, body);
         Tissue { density, body, outline, lung, lateral }
@@ -160,29 +182,45 @@ impl Body {
     fn haze(&self, x: f64, y: f64) -> f64 {
         self.tilt * x
             + self.base * step(-0.25, 0.55, y)
-            + self.hilum * step(0.55, 0.15, ellipse((x.abs(), y), (0.05, 0.0), (1.0, 1.4), 0.0))
+            + self.hilum * step(0.55, 0.15, ellipse((x.abs(), y), (0.05, 0.0), (1.0, 1.4)))
             + self.veil * noise(x, y, 2.6, self.key + 5)
     }
 }
 
-/// Distances from the four arches of the heart's outline.
+/// The two chambers that make the heart's outline; the great vessels above them are upright.
+#[derive(Clone, Debug)]
 struct Heart {
+    ventricle: Turned,
+    atrium: Turned,
+}
+
+impl Heart {
+    fn new(size: f64) -> Self {
+        Self {
+            ventricle: Turned::new((0.14, 0.28), (0.38 * size, 0.27 * size), 36.0),
+            atrium: Turned::new((-0.065, 0.24), (0.155 * size, 0.29 * size), -6.0),
+        }
+    }
+
+    fn at(&self, x: f64, y: f64) -> Arches {
+        Arches {
+            ventricle: self.ventricle.distance(x, y),
+            atrium: self.atrium.distance(x, y),
+            aorta: ellipse((x, y), (0.075, -0.36), (0.115, 0.13)),
+            artery: ellipse((x, y), (0.075, -0.10), (0.135, 0.24)),
+        }
+    }
+}
+
+/// Distances from the four arches of the heart's outline.
+struct Arches {
     ventricle: f64,
     atrium: f64,
     aorta: f64,
     artery: f64,
 }
 
-impl Heart {
-    fn at(size: f64, x: f64, y: f64) -> Self {
-        Self {
-            ventricle: ellipse((x, y), (0.14, 0.28), (0.38 * size, 0.27 * size), 36.0),
-            atrium: ellipse((x, y), (-0.065, 0.24), (0.155 * size, 0.29 * size), -6.0),
-            aorta: ellipse((x, y), (0.075, -0.36), (0.115, 0.13), 0.0),
-            artery: ellipse((x, y), (0.075, -0.10), (0.135, 0.24), 0.0),
-        }
-    }
-
+impl Arches {
     /// Their smooth union.
     fn inside(&self) -> f64 {
         let blob = |distance: f64| libm::exp(-4.5 * (distance - 1.0));

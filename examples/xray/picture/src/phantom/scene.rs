@@ -1,6 +1,6 @@
 //! All of one phantom on a square grid: tissue, opacities, bones, vessels, and the film's response.
 
-use super::anatomy::{Body, Tissue, ellipse, step};
+use super::anatomy::{Body, Tissue, Turned, ellipse, step};
 use super::{Kind, Opacity, vessels};
 use crate::random::{SplitMix64, noise};
 use std::f64::consts::PI;
@@ -39,8 +39,9 @@ impl Scene {
         let body = Body::draw(&mut random);
         let blots = blots(kind, &body, &mut random);
         let vessels = vessels::draw(&mut random, &body.frame, side);
-        let painter =
-            Painter { body: &body, blots: &blots, ragged: if kind == Kind::Borderline { 0.15 } else { 0.34 } };
+        let ragged = if kind == Kind::Borderline { 0.15 } else { 0.34 };
+        let bubble = || Turned::new((0.40, body.dome + 0.05 + 0.20), (0.17, 0.07), -8.0);
+        let painter = Painter { body: &body, blots: &blots, ragged, bubble: (body.bubble < 0.6).then(bubble) };
         let raw = (0..side * side).map(|at| {
             let (x, y) = body.frame.scene(at % side, at / side, side);
             painter.density(x, y, vessels[at])
@@ -126,6 +127,8 @@ struct Painter<'a> {
     body: &'a Body,
     blots: &'a [Blot],
     ragged: f64,
+    /// The stomach's, if it shows.
+    bubble: Option<Turned>,
 }
 
 impl Painter<'_> {
@@ -148,7 +151,7 @@ impl Painter<'_> {
         let key = self.body.key;
         let mut densest: f64 = 0.0;
         for (index, blot) in self.blots.iter().enumerate() {
-            let distance = ellipse((x, y), blot.centre, blot.radius, 0.0);
+            let distance = ellipse((x, y), blot.centre, blot.radius);
             // Beyond, no noise can bring it back under the edge.
             if distance > 2.0 {
                 continue;
@@ -201,12 +204,11 @@ impl Painter<'_> {
     fn soft_parts(&self, x: f64, y: f64, tissue: &Tissue) -> f64 {
         let mut density = 0.0;
         if self.body.breast < 0.4 {
-            let distance = ellipse((x.abs(), y), (0.42, 0.24), (0.33, 0.33), 0.0);
+            let distance = ellipse((x.abs(), y), (0.42, 0.24), (0.33, 0.33));
             density += tissue.body * 0.05 * step(1.03, 0.90, distance) * (0.4 + 0.6 * step(-0.1, 0.5, y));
         }
-        if self.body.bubble < 0.6 {
-            let centre = (0.40, self.body.dome + 0.05 + 0.20);
-            density -= 0.16 * step(1.1, 0.8, ellipse((x, y), centre, (0.17, 0.07), -8.0));
+        if let Some(bubble) = &self.bubble {
+            density -= 0.16 * step(1.1, 0.8, bubble.distance(x, y));
         }
         let key = self.body.key;
         let mottling = noise(x, y, 4.0, key + 2) + 0.8 * noise(x, y, 14.0, key + 3) + 0.7 * noise(x, y, 45.0, key + 4);
@@ -238,7 +240,7 @@ fn shoulders(x: f64, y: f64) -> f64 {
     let rim = 0.60 + 0.16 * (y + 0.5);
     let blade =
         0.040 * step(0.0, 0.02, side - rim) * step(-0.66, -0.58, y) * step(0.02, -0.10, y) * step(1.0, 0.9, side);
-    clavicle + blade + 0.09 * step(1.05, 0.9, ellipse((side, y), (0.93, -0.72), (0.10, 0.11), 0.0))
+    clavicle + blade + 0.09 * step(1.05, 0.9, ellipse((side, y), (0.93, -0.72), (0.10, 0.11)))
 }
 
 /// Mean over `2 reach + 1` pixels in each direction; the edges are repeated.

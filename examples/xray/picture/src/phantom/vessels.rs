@@ -1,6 +1,6 @@
 //! The hila and the vessels that leave them, as random walks of small stamps.
 
-use super::anatomy::{Frame, ellipse};
+use super::anatomy::{Frame, Turned};
 use crate::random::SplitMix64;
 
 /// Length of one step of a walk, in scene units.
@@ -41,9 +41,10 @@ pub(super) fn draw(random: &mut SplitMix64, frame: &Frame, side: usize) -> Vec<f
 }
 
 fn add_hilum(map: &mut [f64], frame: &Frame, side: usize, (centre, sign): ((f64, f64), f64)) {
+    let hilum = Turned::new(centre, (0.065, 0.11), 12.0 * sign);
     for (at, value) in map.iter_mut().enumerate() {
         let (x, y) = frame.scene(at % side, at / side, side);
-        let distance = ellipse((x, y), centre, (0.065, 0.11), 12.0 * sign);
+        let distance = hilum.distance(x, y);
         // Beyond, the addition is below what twelve bits can show.
         if distance < 4.0 {
             *value += 0.060 * libm::exp(-distance * distance);
