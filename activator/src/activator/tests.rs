@@ -10,6 +10,7 @@ use futures::future::join_all;
 use http_body_util::BodyExt as _;
 use std::sync::Mutex;
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// A revision of function `name` in namespace `ns`.
 pub(crate) fn revision(name: &str, uid: &str) -> Arc<Revision> {
@@ -98,13 +99,16 @@ async fn a_burst_at_zero_is_one_start_and_answers_in_order() {
     let (activator, script) = activator(Settings::default());
     script.hold_starts();
     let paths: Vec<String> = (0..500).map(|n| format!("/{n}")).collect();
-    let burst = join_all(paths.iter().map(|path| outcome(&activator, path)));
-    let release = async {
-        settle().await;
-        assert_eq!(standing(&activator), (State::Starting, 0, 500));
-        script.release_starts(1);
-    };
-    let (answers, ()) = tokio::join!(burst, release);
+    // A task each, as connections are.
+    let mut burst = JoinSet::new();
+    for path in paths.clone() {
+        let activator = activator.clone();
+        burst.spawn(async move { outcome(&activator, &path).await });
+    }
+    settle().await;
+    assert_eq!(standing(&activator), (State::Starting, 0, 500));
+    script.release_starts(1);
+    let answers = burst.join_all().await;
     assert!(answers.iter().all(|answer| *answer == Ok(200)));
     assert_eq!((script.starts(), script.calls()), (1, paths));
     let view = activator.revision(&key()).unwrap();

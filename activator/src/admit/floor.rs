@@ -233,12 +233,14 @@ impl<L: Clone, W> Floor<L, W> {
             self.free -= 1;
             return Arrival::Admitted(grant);
         }
-        let refused = slot.refuses(request, &bounds, now).or(closed.then_some(Refused::Closed));
+        let refused = if closed { Some(Refused::Closed) } else { slot.refuses(request, &bounds, now) };
         match refused {
             None => {
                 let waiter = Waiter { tell: waiter(), bytes: request.bytes, traffic: request.traffic, arrived: now };
                 let ticket = slot.queue.push(waiter);
-                Arrival::Queued { ticket, start: slot.start(now) }
+                let start = slot.start(now);
+                self.enrol(id); // it may be the node that is full: then it takes its turn
+                Arrival::Queued { ticket, start }
             }
             Some(why) => {
                 slot.count(request.traffic, |load| load.leave(now));

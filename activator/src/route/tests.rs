@@ -17,7 +17,7 @@ fn hosts_are_normalised() {
         (".", None),
         (".a", None),
         (":80", None),
-        ("a:", None),
+        ("a:", Some("a")),
         ("a:b", None),
         ("a:80:80", None),
         ("a:65536", None),

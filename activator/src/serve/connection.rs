@@ -90,6 +90,7 @@ fn http1() -> http1::Builder {
     // hyper's own limit of 100 headers stays: setting the same number would put each head on the heap.
     http.timer(TokioTimer::new())
         .header_read_timeout(HEADER_READ_TIMEOUT)
+        .max_header_size(HEADER_BYTES_MAX)
         .max_buf_size(HEADER_BYTES_MAX)
         // Head and body in one buffer: cheaper for small answers.
         .writev(false);

@@ -1,6 +1,6 @@
 use super::*;
-use crate::activator::{Activator, Settings};
 use crate::activator::tests::activator;
+use crate::activator::{Activator, Settings};
 use crate::provider::fake::Script;
 use crate::respond::REASON_HEADER;
 use futures::FutureExt as _;
