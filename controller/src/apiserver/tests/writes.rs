@@ -1,0 +1,155 @@
+//! Create, update, patch, delete: what is stored, and what is refused in which words.
+
+use super::{APPLY, CORE, MERGE, call, config_map, server, service, typed};
+use crate::apiserver::ApiServer;
+use serde_json::{Value, json};
+
+const SERVICES: &str = "/apis/serving.knative.dev/v1/namespaces/default/services";
+
+async fn generation(api: &ApiServer, name: &str) -> Value {
+    call(api, "GET", &format!("{SERVICES}/{name}"), Value::Null).await.1["metadata"]["generation"].clone()
+}
+
+#[tokio::test]
+async fn refusals() {
+    let api = server().await;
+    call(&api, "POST", &format!("{CORE}/configmaps"), config_map("there", json!({}))).await;
+    let mut unknown = service("a", "i");
+    unknown["spec"]["template"]["spec"]["containers"][0]["envv"] = json!([]);
+    let mut wrong = service("a", "i");
+    wrong["spec"]["template"]["spec"]["containers"][0]["env"] = json!("three");
+    let mut elsewhere = config_map("a", json!({}));
+    elsewhere["metadata"]["namespace"] = json!("other");
+    let strict = format!("{SERVICES}?fieldValidation=Strict");
+    let maps = format!("{CORE}/configmaps");
+    for (method, path, body, status, fragment) in [
+        ("POST", &strict, unknown, 400, r#"unknown field \"spec.template.spec.containers[0].envv\" (did you mean \"env\"?)"#),
+        ("POST", &strict, wrong, 422, "must be of type array"),
+        ("POST", &maps, config_map("there", json!({})), 409, "already exists"),
+        ("POST", &maps, config_map("Upper_Case", json!({})), 422, "metadata.name"),
+        ("POST", &maps, config_map("", json!({})), 422, "metadata.name"),
+        ("POST", &maps, service("a", "i"), 400, "this address takes v1 ConfigMap"),
+        ("POST", &maps, json!([1]), 400, "the body is no object"),
+        ("POST", &maps, elsewhere, 400, "does not match the namespace"),
+        ("POST", &"/api/v1/namespaces/nope/configmaps".to_owned(), config_map("a", json!({})), 404, "nope"),
+        ("PUT", &format!("{maps}/none"), config_map("none", json!({})), 404, "not found"),
+        ("PUT", &format!("{maps}/there"), config_map("other", json!({})), 400, "does not match that of the URL"),
+        ("PATCH", &format!("{maps}/there"), json!({"metadata": {"resourceVersion": "1"}}), 409, "has been modified"),
+        ("PATCH", &format!("{maps}/there"), json!({"data": {"k": 1}}), 422, "data.k"),
+        ("DELETE", &format!("{maps}/none"), Value::Null, 404, "not found"),
+        ("DELETE", &format!("{maps}/there"), json!({"preconditions": {"uid": "x"}}), 409, "has been modified"),
+        ("DELETE", &format!("{maps}/there"), json!({"propagationPolicy": "Later"}), 422, "Unsupported value"),
+        ("POST", &format!("{maps}/there"), config_map("there", json!({})), 405, "does not allow this method"),
+    ] {
+        let (code, answer) = call(&api, method, path, body).await;
+        assert_eq!(code, status, "{method} {path}: {answer}");
+        assert!(answer.to_string().contains(fragment), "{method} {path}: {answer}");
+        assert_eq!((&answer["kind"], &answer["code"]), (&json!("Status"), &json!(code)));
+    }
+    let (code, _) = typed(&api, "PATCH", &format!("{SERVICES}/x"), ("application/strategic-merge-patch+json", json!({}))).await;
+    assert_eq!(code, 415);
+    let huge = json!({"k": "x".repeat(fnctl_config::limits::OBJECT_BYTES_MAX)});
+    assert_eq!(call(&api, "POST", &maps, config_map("huge", huge)).await.0, 413);
+}
+
+#[tokio::test]
+async fn generation_counts_the_spec_alone() {
+    let api = server().await;
+    let (code, made) = call(&api, "POST", SERVICES, service("a", "example.com/a:1")).await;
+    assert_eq!((code, &made["metadata"]["generation"]), (201, &json!(1)), "{made}");
+    let path = format!("{SERVICES}/a");
+    call(&api, "PATCH", &path, json!({"metadata": {"labels": {"x": "y"}}})).await;
+    assert_eq!(generation(&api, "a").await, 1);
+    call(&api, "PATCH", &path, json!({"spec": {"template": {"spec": {"timeoutSeconds": 5}}}})).await;
+    assert_eq!(generation(&api, "a").await, 2);
+    call(&api, "PATCH", &path, json!({"status": {"url": "http://no"}})).await;
+    let (code, after) = call(&api, "PATCH", &format!("{path}/status"), json!({"status": {"url": "http://yes"}, "spec": {}})).await;
+    assert_eq!((code, &after["status"]["url"], &after["metadata"]["generation"]), (200, &json!("http://yes"), &json!(2)));
+    let (_, object) = call(&api, "GET", &path, Value::Null).await;
+    assert_eq!(object["spec"]["template"]["spec"]["timeoutSeconds"], 5);
+}
+
+#[tokio::test]
+async fn what_changes_nothing_writes_nothing() {
+    let api = server().await;
+    let path = format!("{CORE}/configmaps/a");
+    let apply = |manager: &str| format!("{path}?fieldManager={manager}");
+    let config = config_map("a", json!({"k": "1"}));
+    let (code, first) = typed(&api, "PATCH", &apply("m"), (APPLY, config.clone())).await;
+    assert_eq!(code, 201, "{first}");
+    let (code, second) = typed(&api, "PATCH", &apply("m"), (APPLY, config)).await;
+    assert_eq!((code, &second), (200, &first));
+    let (_, third) = call(&api, "PATCH", &path, json!({"data": {"k": "1"}})).await;
+    assert_eq!(third, first);
+    let (code, conflict) = typed(&api, "PATCH", &apply("other"), (APPLY, config_map("a", json!({"k": "2"})))).await;
+    assert_eq!((code, &conflict["details"]["causes"][0]["field"]), (409, &json!(".data.k")), "{conflict}");
+    let (code, _) = typed(&api, "PATCH", &format!("{}&force=true", apply("other")), (APPLY, config_map("a", json!({"k": "2"})))).await;
+    assert_eq!(code, 200);
+}
+
+#[tokio::test]
+async fn dry_runs_store_nothing() {
+    let api = server().await;
+    let maps = format!("{CORE}/configmaps");
+    let (code, made) = call(&api, "POST", &format!("{maps}?dryRun=All"), config_map("a", json!({"k": "1"}))).await;
+    assert_eq!((code, &made["data"]["k"]), (201, &json!("1")));
+    assert_eq!(call(&api, "GET", &format!("{maps}/a"), Value::Null).await.0, 404);
+    call(&api, "POST", &maps, config_map("a", json!({"k": "1"}))).await;
+    let (_, patched) = call(&api, "PATCH", &format!("{maps}/a?dryRun=All"), json!({"data": {"k": "2"}})).await;
+    assert_eq!(patched["data"]["k"], "2");
+    assert_eq!(call(&api, "DELETE", &format!("{maps}/a?dryRun=All"), Value::Null).await.0, 200);
+    assert_eq!(call(&api, "GET", &format!("{maps}/a"), Value::Null).await.1["data"]["k"], "1");
+}
+
+#[tokio::test]
+async fn secrets_are_folded_and_names_are_generated() {
+    let api = server().await;
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"generateName": "s-"}, "stringData": {"k": "v"}});
+    let (code, made) = call(&api, "POST", &format!("{CORE}/secrets"), secret).await;
+    assert_eq!((code, &made["data"]["k"], &made["type"]), (201, &json!("dg=="), &json!("Opaque")), "{made}");
+    assert!(made.get("stringData").is_none());
+    assert!(made["metadata"]["name"].as_str().unwrap().starts_with("s-"));
+}
+
+#[tokio::test]
+async fn finalizers_hold_until_they_are_taken_off() {
+    let api = server().await;
+    let mut map = config_map("a", json!({}));
+    map["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    let path = format!("{CORE}/configmaps/a");
+    call(&api, "POST", &format!("{CORE}/configmaps"), map).await;
+    let (code, held) = call(&api, "DELETE", &path, Value::Null).await;
+    assert!(code == 200 && held["metadata"]["deletionTimestamp"].is_string(), "{held}");
+    let add = json!({"metadata": {"finalizers": ["example.com/hold", "example.com/more"]}});
+    let (_, after) = call(&api, "PATCH", &path, add).await;
+    assert_eq!(after["metadata"]["finalizers"], json!(["example.com/hold"]), "none may be added now");
+    call(&api, "PATCH", &path, json!({"metadata": {"finalizers": null}})).await;
+    assert_eq!(call(&api, "GET", &path, Value::Null).await.0, 404);
+}
+
+#[tokio::test]
+async fn racing_patches_all_count() {
+    let api = server().await;
+    call(&api, "POST", &format!("{CORE}/configmaps"), config_map("a", json!({}))).await;
+    let path = format!("{CORE}/configmaps/a");
+    let patches = (0..8).map(|index| {
+        let (api, path) = (&api, &path);
+        async move { typed(api, "PATCH", path, (MERGE, json!({"data": {format!("k{index}"): "v"}}))).await.0 }
+    });
+    assert!(futures::future::join_all(patches).await.iter().all(|code| *code == 200));
+    let (_, object) = call(&api, "GET", &path, Value::Null).await;
+    assert_eq!(object["data"].as_object().unwrap().len(), 8);
+}
+
+#[tokio::test]
+async fn collections_are_deleted_by_selector() {
+    let api = server().await;
+    for (name, label) in [("a", "x"), ("b", "y")] {
+        let mut map = config_map(name, json!({}));
+        map["metadata"]["labels"] = json!({"l": label});
+        call(&api, "POST", &format!("{CORE}/configmaps"), map).await;
+    }
+    assert_eq!(call(&api, "DELETE", &format!("{CORE}/configmaps?labelSelector=l%3Dx"), Value::Null).await.0, 200);
+    assert_eq!(call(&api, "GET", &format!("{CORE}/configmaps/a"), Value::Null).await.0, 404);
+    assert_eq!(call(&api, "GET", &format!("{CORE}/configmaps/b"), Value::Null).await.0, 200);
+}
