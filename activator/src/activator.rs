@@ -96,7 +96,7 @@ impl Activator {
                     known.entry.retire();
                 }
             }
-            Change::Route(route) => self.0.routes.insert(route.clone()),
+            Change::Route(route) => self.0.routes.insert(route),
             Change::RouteGone(key) => self.0.routes.remove(key),
             Change::Broker(_)
             | Change::BrokerGone(_)

@@ -126,11 +126,11 @@ pub struct RouteTable {
 
 impl RouteTable {
     /// Adds a route or takes the place of the one with its key.
-    pub fn insert(&self, route: Arc<Route>) {
+    pub fn insert(&self, route: &Arc<Route>) {
         let text = |value: &str| HeaderValue::from_str(value).unwrap_or_else(|_| HeaderValue::from_static(""));
         let host = text(route.hosts.first().map(String::as_str).unwrap_or_default());
         let prefix = text(&function_path(&route.key));
-        let entry = Arc::new(RouteEntry { route: route.clone(), host, prefix });
+        let entry = Arc::new(RouteEntry { route: Arc::clone(route), host, prefix });
         let older = self.routes.insert(route.key.clone(), entry.clone());
         for host in &route.hosts {
             let mut claims = self.hosts.entry(host.as_str().into()).or_default();

@@ -222,10 +222,10 @@ impl World {
         self.starting.extend(start.map(|start| (revision, start.generation)));
     }
 
-    fn take(&mut self, step: Step) {
+    fn take(&mut self, step: &Step) {
         self.now += Duration::from_millis(50);
         let now = self.now;
-        match step {
+        match *step {
             Step::Arrive { revision, bytes, patience } => {
                 self.next += 1;
                 let number = self.next;
@@ -314,12 +314,12 @@ proptest! {
         let (waiting, running, starting) = (BTreeMap::new(), Vec::new(), Vec::new());
         let mut world = World { floor, now, ids, next: 0, waiting, running, starting };
         for step in steps {
-            world.take(step);
+            world.take(&step);
         }
         // Whatever happened: once starts work and calls end, everybody who waits gets in.
         while !world.starting.is_empty() || !world.running.is_empty() {
-            world.take(Step::StartEnds { nth: 0, works: true, capacity: 2 });
-            world.take(Step::End { nth: 0, capacity: 2 });
+            world.take(&Step::StartEnds { nth: 0, works: true, capacity: 2 });
+            world.take(&Step::End { nth: 0, capacity: 2 });
         }
         prop_assert!(world.waiting.is_empty());
     }
