@@ -2,8 +2,8 @@
 //! delivery, noted for `event why`, unless the trigger is strict.
 
 use super::Outcome;
-use crate::event::http::{self as binding, Message};
 use crate::event::Event;
+use crate::event::http::{self as binding, Message};
 use crate::retry::Ended;
 use ::http::HeaderMap;
 use ::http::header::RETRY_AFTER;

@@ -5,8 +5,8 @@
 
 use super::json::{self, Form};
 use super::{Event, Invalid, Name, Problem, STRUCTURED, Value, attribute};
-use bytes::Bytes;
 use ::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use bytes::Bytes;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode, utf8_percent_encode};
 use serde::de::IgnoredAny;
 use std::borrow::Cow;

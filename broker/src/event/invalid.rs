@@ -17,7 +17,9 @@ pub enum Invalid {
     #[error("not a CloudEvent: {0}")]
     Malformed(String),
     /// The content type is none of an event.
-    #[error("content type {0:?} is not supported: expected application/cloudevents+json, application/cloudevents-batch+json or ce- headers")]
+    #[error(
+        "content type {0:?} is not supported: expected application/cloudevents+json, application/cloudevents-batch+json or ce- headers"
+    )]
     ContentType(String),
     /// A limit is passed.
     #[error("{what} passes the limit of {limit}")]

@@ -27,9 +27,8 @@ pub fn decode_batch(body: &Bytes) -> Result<Vec<Event>, Invalid> {
     if raws.len() > BATCH_EVENTS_MAX {
         return Err(Invalid::TooLarge { what: "the number of events in the batch", limit: BATCH_EVENTS_MAX });
     }
-    let one = |(index, raw)| {
-        decode_value(body, raw).map_err(|error| Invalid::InBatch { index, error: Box::new(error) })
-    };
+    let one =
+        |(index, raw)| decode_value(body, raw).map_err(|error| Invalid::InBatch { index, error: Box::new(error) });
     raws.into_iter().enumerate().map(one).collect()
 }
 
