@@ -15,7 +15,7 @@ fn film() -> (Phantom, Vec<u8>) {
 }
 
 fn small() -> Picture {
-    Picture::new((4, 2), 12, Polarity::Monochrome1, vec![0, 1, 2, 3, 4, 5, 6, 4095]).unwrap()
+    Picture::new((4, 2), 12, Polarity::Monochrome1, vec![0, 1, 2, 3, 4, 5, 6, 4095]).expect("eight samples")
 }
 
 fn written(change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
@@ -33,7 +33,7 @@ fn set(file: &mut [u8], attribute: Attribute, value: u16) {
 fn find(file: &[u8], attribute: Attribute) -> usize {
     let dicom::Tag(group, element) = attribute.tag();
     let tag = [group.to_le_bytes(), element.to_le_bytes()].concat();
-    (132..).find(|at| file[*at..].starts_with(&tag)).unwrap()
+    (132..).find(|at| file[*at..].starts_with(&tag)).expect("the attribute is there")
 }
 
 /// Takes an attribute out (short form).

@@ -2,7 +2,8 @@
 
 use xray_picture::phantom::{Kind, Patient, Phantom};
 use xray_picture::picture::{Picture, Polarity, Rectangle};
-use xray_picture::scorer::{Degenerate, Feature, Reading, score};
+use xray_picture::scorer::Feature::{self, Asymmetry, Detail, Haze, Opacity, Patch};
+use xray_picture::scorer::{Degenerate, Reading, score};
 use xray_picture::verdict::Limits;
 
 fn film(seed: u64, kind: Kind, size: usize) -> Picture {
@@ -19,96 +20,96 @@ struct Golden {
     features: [(Feature, f64); 5],
 }
 
+const GOLDEN: [Golden; 6] = [
+    Golden {
+        film: (2, Kind::Sick, 1024),
+        risk: 0.9768043002513784,
+        level: -8,
+        patch: Some(([648, 256, 864, 696], "left middle")),
+        contrast: 0.6466886124266034,
+        features: [
+            (Patch, 0.34106583072100316),
+            (Opacity, 0.34106583072100316),
+            (Asymmetry, 0.547408943845731),
+            (Haze, 0.25717145300160904),
+            (Detail, 0.1836054015747537),
+        ],
+    },
+    Golden {
+        film: (20_000, Kind::Healthy, 512),
+        risk: 0.18242552380635635,
+        level: -4,
+        patch: None,
+        contrast: 0.6170081931165896,
+        features: [
+            (Patch, 0.0),
+            (Opacity, 0.0),
+            (Asymmetry, 0.02624172778645051),
+            (Haze, 0.06884357059195767),
+            (Detail, 0.09624967351134006),
+        ],
+    },
+    Golden {
+        film: (20_007, Kind::Sick, 512),
+        risk: 0.9637313069739477,
+        level: -11,
+        patch: Some(([104, 232, 184, 364], "right lower")),
+        contrast: 0.5170790738084907,
+        features: [
+            (Patch, 0.18946824987093444),
+            (Opacity, 0.33608673205988643),
+            (Asymmetry, 0.05605303284561214),
+            (Haze, 0.32845372340615875),
+            (Detail, 0.2307595073954185),
+        ],
+    },
+    Golden {
+        film: (20_008, Kind::Sick, 512),
+        risk: 0.9651947907866781,
+        level: -8,
+        patch: Some(([136, 152, 216, 252], "right lower")),
+        contrast: 0.5410750817005624,
+        features: [
+            (Patch, 0.23485784919653893),
+            (Opacity, 0.3399258343634116),
+            (Asymmetry, 0.16082107474096236),
+            (Haze, 0.29938059656894594),
+            (Detail, 0.3991207766202114),
+        ],
+    },
+    Golden {
+        film: (20_009, Kind::Borderline, 512),
+        risk: 0.677552997519118,
+        level: -9,
+        patch: Some(([320, 120, 380, 184], "left upper")),
+        contrast: 0.609104524685349,
+        features: [
+            (Patch, 0.06056782334384858),
+            (Opacity, 0.06056782334384858),
+            (Asymmetry, 0.26861518114570543),
+            (Haze, 0.12507657963086785),
+            (Detail, 0.11517899875975202),
+        ],
+    },
+    Golden {
+        film: (20_017, Kind::Sick, 512),
+        risk: 0.9845089545654092,
+        level: -9,
+        patch: Some(([104, 112, 204, 340], "right middle")),
+        contrast: 0.6088833016457557,
+        features: [
+            (Patch, 0.46586102719033234),
+            (Opacity, 0.46586102719033234),
+            (Asymmetry, 0.5725268007413855),
+            (Haze, 0.34168765512526694),
+            (Detail, 0.37057450059869323),
+        ],
+    },
+];
+
 #[test]
 fn agrees_with_the_prototype() {
-    use Feature::{Asymmetry, Detail, Haze, Opacity, Patch};
-    let golden = [
-        Golden {
-            film: (2, Kind::Sick, 1024),
-            risk: 0.9768043002513784,
-            level: -8,
-            patch: Some(([648, 256, 864, 696], "left middle")),
-            contrast: 0.6466886124266034,
-            features: [
-                (Patch, 0.34106583072100316),
-                (Opacity, 0.34106583072100316),
-                (Asymmetry, 0.547408943845731),
-                (Haze, 0.25717145300160904),
-                (Detail, 0.1836054015747537),
-            ],
-        },
-        Golden {
-            film: (20_000, Kind::Healthy, 512),
-            risk: 0.18242552380635635,
-            level: -4,
-            patch: None,
-            contrast: 0.6170081931165896,
-            features: [
-                (Patch, 0.0),
-                (Opacity, 0.0),
-                (Asymmetry, 0.02624172778645051),
-                (Haze, 0.06884357059195767),
-                (Detail, 0.09624967351134006),
-            ],
-        },
-        Golden {
-            film: (20_007, Kind::Sick, 512),
-            risk: 0.9637313069739477,
-            level: -11,
-            patch: Some(([104, 232, 184, 364], "right lower")),
-            contrast: 0.5170790738084907,
-            features: [
-                (Patch, 0.18946824987093444),
-                (Opacity, 0.33608673205988643),
-                (Asymmetry, 0.05605303284561214),
-                (Haze, 0.32845372340615875),
-                (Detail, 0.2307595073954185),
-            ],
-        },
-        Golden {
-            film: (20_008, Kind::Sick, 512),
-            risk: 0.9651947907866781,
-            level: -8,
-            patch: Some(([136, 152, 216, 252], "right lower")),
-            contrast: 0.5410750817005624,
-            features: [
-                (Patch, 0.23485784919653893),
-                (Opacity, 0.3399258343634116),
-                (Asymmetry, 0.16082107474096236),
-                (Haze, 0.29938059656894594),
-                (Detail, 0.3991207766202114),
-            ],
-        },
-        Golden {
-            film: (20_009, Kind::Borderline, 512),
-            risk: 0.677552997519118,
-            level: -9,
-            patch: Some(([320, 120, 380, 184], "left upper")),
-            contrast: 0.609104524685349,
-            features: [
-                (Patch, 0.06056782334384858),
-                (Opacity, 0.06056782334384858),
-                (Asymmetry, 0.26861518114570543),
-                (Haze, 0.12507657963086785),
-                (Detail, 0.11517899875975202),
-            ],
-        },
-        Golden {
-            film: (20_017, Kind::Sick, 512),
-            risk: 0.9845089545654092,
-            level: -9,
-            patch: Some(([104, 112, 204, 340], "right middle")),
-            contrast: 0.6088833016457557,
-            features: [
-                (Patch, 0.46586102719033234),
-                (Opacity, 0.46586102719033234),
-                (Asymmetry, 0.5725268007413855),
-                (Haze, 0.34168765512526694),
-                (Detail, 0.37057450059869323),
-            ],
-        },
-    ];
-    for expected in golden {
+    for expected in GOLDEN {
         let (seed, kind, size) = expected.film;
         let reading = score(&film(seed, kind, size)).unwrap();
         let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
@@ -124,12 +125,12 @@ fn agrees_with_the_prototype() {
 }
 
 fn value_of(reading: &Reading, feature: Feature) -> f64 {
-    reading.measures.iter().find(|measure| measure.name == feature).unwrap().value
+    reading.measures.iter().find(|measure| measure.name == feature).expect("every feature is measured").value
 }
 
 fn drawn(width: usize, height: usize, sample: impl Fn(usize, usize) -> u16) -> Picture {
     let samples = (0..width * height).map(|at| sample(at % width, at / width)).collect();
-    Picture::new((width, height), 12, Polarity::Monochrome2, samples).unwrap()
+    Picture::new((width, height), 12, Polarity::Monochrome2, samples).expect("as many samples as pixels")
 }
 
 #[test]

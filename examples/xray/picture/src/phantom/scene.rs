@@ -47,7 +47,7 @@ impl Scene {
             painter.density(x, y, vessels[at])
         });
         let reach = (side / 512).max(1);
-        let soft = blur(blur(raw.collect(), side, reach), side, reach);
+        let soft = blur(&blur(&raw.collect::<Vec<_>>(), side, reach), side, reach);
         let density = soft.into_iter().map(|d| libm::pow(d.clamp(0.0, 1.1) / 1.1, body.gamma)).collect();
         let half = body.frame.scale / 2.0;
         let opacities = blots
@@ -244,8 +244,8 @@ fn shoulders(x: f64, y: f64) -> f64 {
 }
 
 /// Mean over `2 reach + 1` pixels in each direction; the edges are repeated.
-fn blur(picture: Vec<f64>, side: usize, reach: usize) -> Vec<f64> {
-    let down = blur_lines(&picture, side, reach, |line, step| step * side + line);
+fn blur(picture: &[f64], side: usize, reach: usize) -> Vec<f64> {
+    let down = blur_lines(picture, side, reach, |line, step| step * side + line);
     blur_lines(&down, side, reach, |line, step| line * side + step)
 }
 
