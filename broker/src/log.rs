@@ -16,7 +16,10 @@ use std::fmt;
 use std::str::FromStr;
 use tokio::sync::watch;
 
+#[cfg(test)]
+mod conformance;
 pub mod memory;
+pub mod segment;
 #[cfg(test)]
 mod tests;
 
@@ -89,7 +92,10 @@ impl FromStr for Position {
     fn from_str(text: &str) -> Result<Self, InvalidPosition> {
         let invalid = || InvalidPosition(text.to_owned());
         let (partition, offset) = text.split_once(':').ok_or_else(invalid)?;
-        Ok(Self { partition: partition.parse().map_err(|_| invalid())?, offset: offset.parse().map_err(|_| invalid())? })
+        Ok(Self {
+            partition: partition.parse().map_err(|_| invalid())?,
+            offset: offset.parse().map_err(|_| invalid())?,
+        })
     }
 }
 
@@ -116,7 +122,12 @@ pub trait EventLog: fmt::Debug + Send + Sync {
 
     /// Records from `from` on, in order, at most `max_records` and about `max_bytes`; empty at the end of the log.
     /// A position before the first retained one continues at the first retained one.
-    fn read(&self, from: Position, max_records: usize, max_bytes: usize) -> BoxFuture<'_, Result<Vec<Stored>, ReadError>>;
+    fn read(
+        &self,
+        from: Position,
+        max_records: usize,
+        max_bytes: usize,
+    ) -> BoxFuture<'_, Result<Vec<Stored>, ReadError>>;
 
     /// The first position of each partition that is retained.
     fn start(&self) -> Vec<Position>;

@@ -93,10 +93,8 @@ pub struct Retry {
 impl State {
     /// Opens the file, making it where there is none. A file that was being made when the power went is made again.
     pub fn open(vfs: &Arc<dyn Vfs>, path: &Path) -> Result<Self, StateError> {
-        let storage = backend::prepare(vfs, path).map_err(|source| StateError::File {
-            path: path.display().to_string(),
-            source,
-        })?;
+        let storage = backend::prepare(vfs, path)
+            .map_err(|source| StateError::File { path: path.display().to_string(), source })?;
         Self::on(builder().create_with_backend(storage)?)
     }
 
@@ -247,7 +245,9 @@ impl State {
 
     /// Forgets triggers that were deleted before `before_ms`. Answers their uids.
     pub fn purge(&self, before_ms: i64) -> Result<Vec<String>, StateError> {
-        let old = |(uid, record): (String, TriggerRecord)| record.deleted_at_ms.is_some_and(|at| at < before_ms).then_some(uid);
+        let old = |(uid, record): (String, TriggerRecord)| {
+            record.deleted_at_ms.is_some_and(|at| at < before_ms).then_some(uid)
+        };
         let gone: Vec<String> = self.triggers()?.into_iter().filter_map(old).collect();
         if gone.is_empty() {
             return Ok(gone);
@@ -267,7 +267,10 @@ impl State {
     }
 
     /// One durable commit, or nothing.
-    pub(crate) fn write<T>(&self, change: impl FnOnce(&WriteTransaction) -> Result<T, StateError>) -> Result<T, StateError> {
+    pub(crate) fn write<T>(
+        &self,
+        change: impl FnOnce(&WriteTransaction) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
         let mut transaction = self.database.begin_write()?;
         transaction.set_quick_repair(true);
         let answer = change(&transaction)?;

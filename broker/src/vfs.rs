@@ -10,6 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub mod disk;
+pub mod simulated;
+#[cfg(test)]
+pub(crate) mod tests;
 
 /// A file system, or the part of one that the broker may use.
 pub trait Vfs: Debug + Send + Sync {

@@ -82,7 +82,8 @@ impl Outcomes {
 
     pub(super) fn trim(&mut self, start: &[Position]) -> io::Result<()> {
         let newest = self.files.keys().next_back().copied();
-        let old = |(&number, segment): (&u64, &Segment)| (Some(number) != newest && segment.before(start)).then_some(number);
+        let old =
+            |(&number, segment): (&u64, &Segment)| (Some(number) != newest && segment.before(start)).then_some(number);
         for number in self.files.iter().filter_map(old).collect::<Vec<_>>() {
             self.vfs.remove(&self.path(number))?;
             self.files.remove(&number);

@@ -63,7 +63,12 @@ impl EventLog for MemoryLog {
         Box::pin(ready(Ok(positions)))
     }
 
-    fn read(&self, from: Position, max_records: usize, max_bytes: usize) -> BoxFuture<'_, Result<Vec<Stored>, ReadError>> {
+    fn read(
+        &self,
+        from: Position,
+        max_records: usize,
+        max_bytes: usize,
+    ) -> BoxFuture<'_, Result<Vec<Stored>, ReadError>> {
         let kept = self.records();
         let skipped = usize::try_from(from.offset.saturating_sub(kept.first)).unwrap_or(usize::MAX);
         let mut bytes = 0;

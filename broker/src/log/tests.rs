@@ -10,3 +10,8 @@ fn positions_print_and_parse() {
         assert_eq!(text.parse::<Position>(), Err(InvalidPosition(text.to_owned())), "{text}");
     }
 }
+
+#[tokio::test]
+async fn memory_conforms() {
+    conformance::check(memory::MemoryLog::new).await;
+}

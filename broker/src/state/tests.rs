@@ -1,0 +1,108 @@
+use super::*;
+use crate::vfs::simulated::Simulated;
+use std::path::PathBuf;
+
+fn at(offset: u64) -> Position {
+    format!("0:{offset}").parse().unwrap()
+}
+
+fn exact(value: &str) -> Filter {
+    Filter::Exact { attribute: "type".to_owned(), value: value.to_owned() }
+}
+
+fn retry(offset: u64, attempts: u32) -> Retry {
+    Retry { position: at(offset), attempts, next_at_ms: 5, last_error: "503".to_owned() }
+}
+
+#[test]
+fn a_cursor_belongs_to_its_epoch() {
+    let state = State::in_memory().unwrap();
+    let first = state.take("t", "b", &[at(7)]).unwrap();
+    assert_eq!((first.epoch, first.cursor.low()), (1, vec![at(7)]));
+    let mut cursor = first.cursor;
+    cursor.done(at(7));
+    let save = CursorSave { trigger: "t".to_owned(), epoch: 1, cursor: cursor.clone() };
+    assert!(state.flush(std::slice::from_ref(&save), &[]).unwrap().is_empty());
+    let second = state.take("t", "b", &[at(99)]).unwrap();
+    assert_eq!((second.epoch, &second.cursor), (2, &cursor), "a known trigger goes on where it was");
+    assert_eq!(state.flush(&[save], &[]).unwrap(), ["t"], "the old owner saves nothing any more");
+    state.save_retries("t", &[retry(8, 1)]).unwrap();
+    let moved = state.take("t", "another", &[at(3)]).unwrap();
+    assert_eq!((moved.cursor.low(), moved.epoch), (vec![at(3)], 3), "another log is another begin");
+    assert!(state.retries("t").unwrap().is_empty());
+}
+
+#[test]
+fn retries_are_kept_by_trigger_until_they_are_settled() {
+    let state = State::in_memory().unwrap();
+    state.save_retries("a", &[retry(300, 1), retry(2, 1)]).unwrap();
+    state.save_retries("a", &[retry(300, 2)]).unwrap();
+    state.save_retries("ab", &[retry(5, 1)]).unwrap();
+    assert_eq!(state.retries("a").unwrap(), [retry(2, 1), retry(300, 2)]);
+    state.flush(&[], &[("a".to_owned(), at(2)), ("a".to_owned(), at(77))]).unwrap();
+    assert_eq!(state.retries("a").unwrap(), [retry(300, 2)]);
+    assert_eq!(state.retries("ab").unwrap().len(), 1);
+}
+
+#[test]
+fn generations_tell_which_filter_decided() {
+    let state = State::in_memory().unwrap();
+    let generation =
+        |generation, offset, value| Generation { generation, from: vec![at(offset)], filter: exact(value) };
+    assert!(matches!(state.begin_generation("t", generation(1, 0, "a")), Err(StateError::Unknown(_))));
+    state.take("t", "b", &[at(5)]).unwrap();
+    for (number, offset, value) in [(1, 5, "a"), (1, 9, "ignored"), (3, 20, "b")] {
+        state.begin_generation("t", generation(number, offset, value)).unwrap();
+    }
+    let record = state.trigger("t").unwrap().unwrap();
+    for (offset, expected) in [(4, None), (5, Some(1)), (19, Some(1)), (20, Some(3)), (1_000, Some(3))] {
+        assert_eq!(record.generation_at(at(offset)).map(|found| found.generation), expected, "{offset}");
+    }
+    for number in 4..200 {
+        state.begin_generation("t", generation(number, 20, "c")).unwrap();
+    }
+    assert_eq!(state.trigger("t").unwrap().unwrap().generations.len(), limits::TRIGGER_GENERATIONS_MAX);
+}
+
+#[test]
+fn a_deleted_trigger_is_kept_for_its_grace() {
+    let state = State::in_memory().unwrap();
+    for trigger in ["a", "b", "c"] {
+        state.take(trigger, "x", &[at(0)]).unwrap();
+        state.save_retries(trigger, &[retry(1, 1)]).unwrap();
+    }
+    state.bury("a", 10).unwrap();
+    state.bury("a", 99).unwrap();
+    state.bury("b", 50).unwrap();
+    state.take("b", "x", &[at(0)]).unwrap();
+    assert_eq!(state.purge(10).unwrap(), [""; 0], "not before its time");
+    assert_eq!(state.purge(1_000).unwrap(), ["a"], "one that came back stays");
+    let left: Vec<String> = state.triggers().unwrap().into_iter().map(|(uid, _)| uid).collect();
+    assert_eq!(left, ["b", "c"]);
+    assert!(state.retries("a").unwrap().is_empty());
+}
+
+#[test]
+fn what_was_saved_survives_power_cuts() {
+    for seed in 0..20 {
+        let disk = Simulated::new(seed);
+        let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
+        let path = PathBuf::from("/state.redb");
+        let mut saved = 0;
+        for life in 0..4u64 {
+            disk.fail(disk.calls() + 40 + seed * 3 + life * 11, crate::vfs::simulated::Fault::PowerCut);
+            for attempt in saved + 1..saved + 30 {
+                let Ok(state) = State::open(&vfs, &path) else { break };
+                if state.save_retries("t", &[retry(1, attempt)]).is_err() {
+                    break;
+                }
+                saved = attempt;
+            }
+            disk.crash();
+            let state = State::open(&vfs, &path).unwrap();
+            let found = state.retries("t").unwrap().first().map_or(0, |retry| retry.attempts);
+            assert!(found == saved || found == saved + 1, "seed {seed}: saved {saved}, found {found}");
+            saved = found;
+        }
+    }
+}
