@@ -1,0 +1,87 @@
+//! The shell: seven informers, one state, one callback.
+
+use super::state::{Family, Object, Seen, State};
+use fnctl_config::api::{Broker, BucketSource, Revision, Route, Trigger};
+use fnctl_config::snapshot::{Change, ObjectKey};
+use futures::stream::{BoxStream, select_all};
+use futures::{Stream, StreamExt as _};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::core::NamespaceResourceScope;
+use kube::runtime::watcher::{self, watcher};
+use kube::runtime::WatchStreamExt as _;
+use kube::{Api, Client, Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::pin;
+
+/// What the data plane hears.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Update {
+    /// Something is there, is there differently, or is gone.
+    Change(Change),
+    /// All that was stored when the projection began has been told. Comes once.
+    Synced,
+}
+
+/// Tells `sink` what the objects behind `client` mean for the data plane, until `shutdown` is done. `domain` is what
+/// functions are hosts under. `sink` is called by one task, in order, and must not block.
+pub async fn run(client: Client, domain: String, mut sink: impl FnMut(Update) + Send, shutdown: impl Future<Output = ()>) {
+    let mut seen = everything(&client);
+    let mut state = State::new(domain);
+    let mut is_synced = false;
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let next = tokio::select! {
+            () = &mut shutdown => return,
+            next = seen.next() => next,
+        };
+        let Some(next) = next else { return };
+        state.take(next).into_iter().for_each(|change| sink(Update::Change(change)));
+        if !is_synced && state.is_synced() {
+            is_synced = true;
+            sink(Update::Synced);
+        }
+    }
+}
+
+fn everything(client: &Client) -> impl Stream<Item = Seen> + Unpin + use<> {
+    select_all([
+        informer(client, Family::ConfigMap, |object: ConfigMap| Object::ConfigMap(object)),
+        informer(client, Family::Secret, |object: Secret| Object::Secret(object)),
+        informer(client, Family::Revision, |object: Revision| Object::Revision(Box::new(object))),
+        informer(client, Family::Route, |object: Route| Object::Route(Box::new(object))),
+        informer(client, Family::Broker, |object: Broker| Object::Broker(Box::new(object))),
+        informer(client, Family::Trigger, |object: Trigger| Object::Trigger(Box::new(object))),
+        informer(client, Family::BucketSource, |object: BucketSource| Object::BucketSource(Box::new(object))),
+    ])
+}
+
+/// Objects of a kind as they come; an error is waited out and the list begins again.
+fn informer<K>(client: &Client, family: Family, wrap: fn(K) -> Object) -> BoxStream<'static, Seen>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + 'static,
+{
+    let events = watcher(Api::<K>::all(client.clone()), watcher::Config::default()).default_backoff();
+    let seen = events.filter_map(move |event| {
+        let seen = match event {
+            Ok(watcher::Event::Init) => Some(Seen::Restarted(family)),
+            Ok(watcher::Event::InitDone) => Some(Seen::Listed(family)),
+            Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => Some(Seen::Object(wrap(object))),
+            Ok(watcher::Event::Delete(object)) => {
+                Some(Seen::Gone(family, ObjectKey::new(object.namespace().unwrap_or_default(), object.name_any())))
+            }
+            Err(error) => {
+                tracing::warn!(?family, %error, "objects cannot be watched; will be tried again");
+                None
+            }
+        };
+        std::future::ready(seen)
+    });
+    seen.boxed()
+}

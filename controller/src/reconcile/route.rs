@@ -1,0 +1,144 @@
+//! Route: where a function answers, and which revision serves it.
+//!
+//! All requests go to one revision for now; a split is refused with a reason until splits come.
+
+use super::context::{Context, Error, Settings, key_of};
+use fnctl_config::api::condition::{self, Cause, Status};
+use fnctl_config::api::destination::Addressable;
+use fnctl_config::api::route::TrafficTarget;
+use fnctl_config::api::{Configuration, Revision, Route};
+use fnctl_config::snapshot::ObjectKey;
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+
+const ASSIGNED: &str = "AllTrafficAssigned";
+const INGRESS: &str = "IngressReady";
+const CERTIFICATE: &str = "CertificateProvisioned";
+
+/// What a target names, as it is stored now.
+enum Named {
+    Configuration(String, Option<Box<Configuration>>),
+    Revision(String, Option<Box<Revision>>),
+}
+
+pub(super) async fn reconcile(key: &ObjectKey, context: &Context) -> Result<Action, Error> {
+    let Some(route) = context.get::<Route>(key).await? else { return Ok(Action::await_change()) };
+    let assigned = match sole_target(&route) {
+        Ok(target) => {
+            let of = |name: &str| ObjectKey::new(&key.namespace, name);
+            let named = match (&target.revision_name, &target.configuration_name) {
+                (Some(name), _) => Named::Revision(name.clone(), context.get(&of(name)).await?.map(Box::new)),
+                (None, name) => {
+                    let name = name.clone().unwrap_or_else(|| key.name.clone());
+                    let stored = context.get(&of(&name)).await?.map(Box::new);
+                    Named::Configuration(name, stored)
+                }
+            };
+            assign(&named)
+        }
+        Err(cause) => Err((Status::False, cause)),
+    };
+    let after = step(&route, assigned, &context.settings, Timestamp::now());
+    context.put_status(&route, &after).await?;
+    super::run::announce(context, &route, &after).await;
+    Ok(Action::await_change())
+}
+
+/// The one target with all requests.
+fn sole_target(route: &Route) -> Result<&TrafficTarget, Cause> {
+    let not_yet = |what: &str| {
+        let message = format!("{what} are not supported yet: give one target 100 percent in spec.traffic");
+        Cause::new("NotSupported", message)
+    };
+    let mut shares = route.spec.traffic.iter().filter(|target| target.percent.unwrap_or(0) > 0);
+    match (shares.next(), shares.next()) {
+        _ if route.spec.traffic.iter().any(|target| target.tag.is_some()) => Err(not_yet("tags")),
+        (Some(target), None) if target.percent == Some(100) => Ok(target),
+        (None, _) => Err(Cause::new("TrafficMissing", "no target has a share of the requests")),
+        _ => Err(not_yet("splits")),
+    }
+}
+
+/// The revision that takes the requests. A latest revision that is not ready takes none: the one before keeps them.
+fn assign(named: &Named) -> Result<TrafficTarget, (Status, Cause)> {
+    let share = |revision: &str, is_latest: bool| TrafficTarget {
+        revision_name: Some(revision.to_owned()),
+        latest_revision: Some(is_latest),
+        percent: Some(100),
+        ..TrafficTarget::default()
+    };
+    match named {
+        Named::Configuration(name, None) => {
+            let message = format!("Configuration {name:?} referenced in traffic not found.");
+            Err((Status::False, Cause::new("ConfigurationMissing", message)))
+        }
+        Named::Configuration(name, Some(configuration)) => {
+            let status = configuration.status.clone().unwrap_or_default();
+            if let Some(ready) = &status.latest_ready_revision_name {
+                return Ok(share(ready, true));
+            }
+            let has_failed = condition::find(&status.conditions, condition::READY)
+                .is_some_and(|ready| ready.status == Status::False);
+            let (known, verb) = match has_failed {
+                true => (Status::False, "does not have any ready Revision."),
+                false => (Status::Unknown, "is waiting for a Revision to become ready."),
+            };
+            Err((known, Cause::new("RevisionMissing", format!("Configuration {name:?} {verb}"))))
+        }
+        Named::Revision(name, None) => {
+            let message = format!("Revision {name:?} referenced in traffic not found.");
+            Err((Status::False, Cause::new("RevisionMissing", message)))
+        }
+        Named::Revision(name, Some(revision)) => {
+            let conditions = revision.status.clone().unwrap_or_default().conditions;
+            match condition::find(&conditions, condition::READY).map_or(Status::Unknown, |ready| ready.status) {
+                Status::True => Ok(share(name, false)),
+                known => Err((known, Cause::new("RevisionMissing", format!("Revision {name:?} is not ready.")))),
+            }
+        }
+    }
+}
+
+/// The route with the status that its target makes. What served keeps serving while there is no better.
+fn step(
+    route: &Route,
+    assigned: Result<TrafficTarget, (Status, Cause)>,
+    settings: &Settings,
+    now: Timestamp,
+) -> Route {
+    let mut after = route.clone();
+    let status = after.status.get_or_insert_default();
+    status.observed_generation = route.metadata.generation;
+    let url = settings.function_url(&key_of(route));
+    status.address = Some(Addressable { url: Some(url.clone()), name: None });
+    status.url = Some(url);
+    let conditions = &mut status.conditions;
+    let (is_assigned, cause) = match assigned {
+        Ok(share) => {
+            status.traffic = vec![share];
+            (Status::True, Cause::default())
+        }
+        Err((known, cause)) => (known, cause),
+    };
+    condition::set(conditions, ASSIGNED, is_assigned, cause, now);
+    condition::set(conditions, INGRESS, Status::True, Cause::default(), now);
+    let no_tls = Cause::new("TLSNotEnabled", "functions answer over plain HTTP on this node");
+    condition::set(conditions, CERTIFICATE, Status::True, no_tls, now);
+    condition::roll_up(conditions, &[ASSIGNED, INGRESS, CERTIFICATE], now);
+    after
+}
+
+/// Whether a change of a configuration of that name concerns the route.
+pub(super) fn names_configuration(route: &Route, name: &str) -> bool {
+    let own = route.name_any();
+    route.spec.traffic.iter().any(|target| target.configuration_name.as_deref().unwrap_or(&own) == name)
+}
+
+/// Whether a change of a revision of that name concerns the route.
+pub(super) fn names_revision(route: &Route, name: &str) -> bool {
+    route.spec.traffic.iter().any(|target| target.revision_name.as_deref() == Some(name))
+}
+
+#[cfg(test)]
+mod tests;

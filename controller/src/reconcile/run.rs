@@ -1,0 +1,185 @@
+//! All controllers of a node, and when an object is looked at again.
+
+use super::artifacts::{Artifacts, Buckets};
+use super::context::{Context, Error, Object, Settings, key_of};
+use super::{broker, bucket_source, configuration, revision, route, service, trigger};
+use fnctl_config::api::condition::{self, Condition, Status};
+use fnctl_config::api::destination::Destination;
+use fnctl_config::api::{Broker, BucketSource, Configuration, Revision, Route, Service, Trigger};
+use fnctl_config::limits::RECONCILE_RETRY_DELAY;
+use fnctl_config::snapshot::ObjectKey;
+use futures::future::{BoxFuture, Shared};
+use futures::{FutureExt as _, StreamExt as _};
+use kube::runtime::controller::{Action, Controller};
+use kube::runtime::reflector::{self, ObjectRef, Store, reflector};
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Api, Client, ResourceExt as _};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// When something that is no object may have come (an artifact, a bucket), or an error may have passed.
+pub(super) const RETRY_DELAY: Duration = RECONCILE_RETRY_DELAY;
+
+type Shutdown = Shared<BoxFuture<'static, ()>>;
+
+/// The reconcilers of all kinds.
+#[derive(Debug)]
+pub struct Controllers;
+
+impl Controllers {
+    /// Runs them over `client` until `shutdown` is done; what is being reconciled then is finished.
+    pub async fn run<P: Artifacts + Buckets + 'static>(
+        client: Client,
+        settings: Settings,
+        ports: Arc<P>,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let context = Arc::new(Context::new(client, settings, ports.clone(), ports));
+        let shutdown = shutdown.boxed().shared();
+        let mut running = JoinSet::new();
+        running.spawn(drive(services(&context), context.clone(), shutdown.clone()));
+        running.spawn(drive(configurations(&context), context.clone(), shutdown.clone()));
+        running.spawn(drive(all::<Revision>(&context), context.clone(), shutdown.clone()));
+        running.spawn(drive(routes(&context), context.clone(), shutdown.clone()));
+        running.spawn(drive(all::<Broker>(&context), context.clone(), shutdown.clone()));
+        running.spawn(drive(triggers(&context), context.clone(), shutdown.clone()));
+        running.spawn(drive(sources(&context), context.clone(), shutdown));
+        while let Some(ended) = running.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a controller failed");
+            }
+        }
+    }
+}
+
+/// A kind that has a reconciler.
+pub(super) trait Reconcile: Object {
+    fn reconcile<'a>(key: &'a ObjectKey, context: &'a Context) -> BoxFuture<'a, Result<Action, Error>>;
+    fn conditions(&self) -> &[Condition];
+}
+
+macro_rules! reconciled {
+    ($($kind:ty => $module:ident),* $(,)?) => {$(
+        impl Reconcile for $kind {
+            fn reconcile<'a>(key: &'a ObjectKey, context: &'a Context) -> BoxFuture<'a, Result<Action, Error>> {
+                $module::reconcile(key, context).boxed()
+            }
+
+            fn conditions(&self) -> &[Condition] {
+                self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
+            }
+        }
+    )*};
+}
+
+reconciled! {
+    Service => service,
+    Configuration => configuration,
+    Revision => revision,
+    Route => route,
+    Broker => broker,
+    Trigger => trigger,
+    BucketSource => bucket_source,
+}
+
+/// Tells people when `Ready` changed: `<Kind>Ready`, or the reason why not.
+pub(super) async fn announce<K: Reconcile>(context: &Context, before: &K, after: &K) {
+    let ready = |object: &K| condition::find(object.conditions(), condition::READY).map(|ready| ready.status);
+    let is_news = ready(before) != ready(after);
+    match condition::find(after.conditions(), condition::READY) {
+        Some(now) if is_news && now.status == Status::True => {
+            let kind = K::kind(&());
+            context.normal(after, &format!("{kind}Ready"), format!("{kind} {:?} is ready", after.name_any())).await;
+        }
+        Some(now) if is_news && now.status == Status::False => {
+            let reason = now.reason.clone().unwrap_or_else(|| "NotReady".to_owned());
+            context.warning(after, &reason, now.message.clone().unwrap_or_default()).await;
+        }
+        _ => {}
+    }
+}
+
+/// A controller of all objects of a kind; its cache holds no managed fields.
+fn all<K: Reconcile>(context: &Context) -> Controller<K> {
+    let (reader, writer) = reflector::store();
+    let lean = watcher(Api::all(context.client.clone()), watcher::Config::default())
+        .modify(|object: &mut K| object.managed_fields_mut().clear());
+    let stream = reflector(writer, lean).default_backoff().applied_objects();
+    Controller::for_stream(stream, reader)
+}
+
+fn services(context: &Context) -> Controller<Service> {
+    let client = &context.client;
+    all::<Service>(context)
+        .owns(Api::<Configuration>::all(client.clone()), watcher::Config::default())
+        .owns(Api::<Route>::all(client.clone()), watcher::Config::default())
+}
+
+fn configurations(context: &Context) -> Controller<Configuration> {
+    all::<Configuration>(context).owns(Api::<Revision>::all(context.client.clone()), watcher::Config::default())
+}
+
+fn routes(context: &Context) -> Controller<Route> {
+    let controller = all::<Route>(context);
+    let (by_configuration, by_revision) = (controller.store(), controller.store());
+    controller
+        .watches(Api::<Configuration>::all(context.client.clone()), watcher::Config::default(), move |changed| {
+            those(&by_configuration, &key_of(&changed), |route| route::names_configuration(route, &changed.name_any()))
+        })
+        .watches(Api::<Revision>::all(context.client.clone()), watcher::Config::default(), move |changed| {
+            those(&by_revision, &key_of(&changed), |route| route::names_revision(route, &changed.name_any()))
+        })
+}
+
+fn triggers(context: &Context) -> Controller<Trigger> {
+    let controller = all::<Trigger>(context);
+    let (by_broker, by_service) = (controller.store(), controller.store());
+    controller
+        .watches(Api::<Broker>::all(context.client.clone()), watcher::Config::default(), move |changed| {
+            those(&by_broker, &key_of(&changed), |trigger| trigger.spec.broker == changed.name_any())
+        })
+        .watches(Api::<Service>::all(context.client.clone()), watcher::Config::default(), move |changed| {
+            those(&by_service, &key_of(&changed), |trigger| leads_to(&trigger.spec.subscriber, &changed))
+        })
+}
+
+fn sources(context: &Context) -> Controller<BucketSource> {
+    let controller = all::<BucketSource>(context);
+    let (by_broker, by_service) = (controller.store(), controller.store());
+    controller
+        .watches(Api::<Broker>::all(context.client.clone()), watcher::Config::default(), move |changed| {
+            those(&by_broker, &key_of(&changed), |source| leads_to(&source.spec.sink, &changed))
+        })
+        .watches(Api::<Service>::all(context.client.clone()), watcher::Config::default(), move |changed| {
+            those(&by_service, &key_of(&changed), |source| leads_to(&source.spec.sink, &changed))
+        })
+}
+
+/// The objects of the changed one's namespace that it concerns.
+fn those<K: Reconcile>(store: &Store<K>, changed: &ObjectKey, concerns: impl Fn(&K) -> bool) -> Vec<ObjectRef<K>> {
+    let is_near = |object: &Arc<K>| object.namespace().as_ref() == Some(&changed.namespace);
+    let concerned = store.state().into_iter().filter(is_near).filter(|object| concerns(object));
+    concerned.map(|object| ObjectRef::from_obj(object.as_ref())).collect()
+}
+
+fn leads_to<K: Reconcile>(destination: &Destination, object: &K) -> bool {
+    let named = destination.reference.as_ref();
+    named.is_some_and(|named| named.kind == K::kind(&()) && named.name == object.name_any())
+}
+
+async fn drive<K: Reconcile>(controller: Controller<K>, context: Arc<Context>, shutdown: Shutdown) {
+    controller
+        .graceful_shutdown_on(shutdown)
+        .run(
+            |object: Arc<K>, context| async move { K::reconcile(&key_of(object.as_ref()), &context).await },
+            |object: Arc<K>, error: &Error, _| {
+                tracing::debug!(kind = %K::kind(&()), object = %key_of(object.as_ref()), %error, "will be tried again");
+                Action::requeue(RETRY_DELAY)
+            },
+            context,
+        )
+        .for_each(|_| std::future::ready(()))
+        .await;
+}
