@@ -260,7 +260,7 @@ impl Inode {
         let begin = usize::try_from(offset).unwrap_or(usize::MAX);
         let end = begin.saturating_add(bytes.len());
         if self.content.len() < end {
-            self.lengths.push(self.content.len()..=end);
+            self.lengths.extend([self.content.len()..=end, end..=end]);
             self.content.resize(end, 0);
         }
         self.content[begin..end].copy_from_slice(bytes);

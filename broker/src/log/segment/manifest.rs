@@ -88,7 +88,7 @@ impl Manifest {
     /// Durable when it returns.
     pub(super) fn write(&mut self, facts: Facts) -> io::Result<()> {
         self.sequence += 1;
-        let place = SLOT_PLACES[usize::from(self.sequence % 2 == 0)];
+        let place = SLOT_PLACES[usize::from(self.sequence.is_multiple_of(2))];
         self.file.write_all_at(place, &encode(self.sequence, &facts))?;
         self.file.sync_data()?;
         self.facts = facts;
