@@ -23,7 +23,9 @@ use crate::ledger::Verdict;
 use crate::log::Position;
 use crate::state::{CursorSave, Retry, StateError};
 use attempt::Finished;
-use fnctl_config::limits::{CURSOR_FLUSH_ACKS, CURSOR_FLUSH_INTERVAL, DISPATCH_COMMANDS_MAX, DRAIN_TIMEOUT, RETENTION_INTERVAL};
+use fnctl_config::limits::{
+    CURSOR_FLUSH_ACKS, CURSOR_FLUSH_INTERVAL, DISPATCH_COMMANDS_MAX, DRAIN_TIMEOUT, RETENTION_INTERVAL,
+};
 use fnctl_config::snapshot::Destination;
 use jiff::Timestamp;
 use lane::{Ended, Lane, Order};
@@ -189,7 +191,9 @@ impl Dispatcher {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Attach { subscription, epoch, cursor, retries } => self.attach(subscription, epoch, cursor, retries),
+            Command::Attach { subscription, epoch, cursor, retries } => {
+                self.attach(subscription, epoch, cursor, retries)
+            }
             Command::Update { subscription, begins } => {
                 let uid = subscription.trigger.uid.clone();
                 if let Some(attached) = self.triggers.get_mut(&uid) {
@@ -216,7 +220,8 @@ impl Dispatcher {
                     pace: attached.pace,
                 };
                 // As above.
-                let _ = answer.send(self.triggers.iter().map(|(uid, attached)| (uid.clone(), status(attached))).collect());
+                let _ =
+                    answer.send(self.triggers.iter().map(|(uid, attached)| (uid.clone(), status(attached))).collect());
             }
         }
     }
@@ -338,7 +343,10 @@ impl Dispatcher {
             }
         });
         if ended.await.is_err() {
-            tracing::warn!(deliveries = self.tasks.len(), "deliveries still in flight are delivered again after the next start");
+            tracing::warn!(
+                deliveries = self.tasks.len(),
+                "deliveries still in flight are delivered again after the next start"
+            );
             self.tasks.shutdown().await;
             self.save = Save::Idle;
         }
@@ -408,6 +416,3 @@ async fn until(at: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
-
-#[cfg(test)]
-mod tests;

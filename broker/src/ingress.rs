@@ -50,7 +50,9 @@ pub enum Refused {
     #[error(transparent)]
     Invalid(#[from] Invalid),
     /// The event was forwarded as often as it may be.
-    #[error("attribute \"knativebrokerttl\" is used up: the event was forwarded {BROKER_TTL} times, or its value is no number")]
+    #[error(
+        "attribute \"knativebrokerttl\" is used up: the event was forwarded {BROKER_TTL} times, or its value is no number"
+    )]
     Looping,
     /// The client was too slow.
     #[error("the body did not arrive within {INGRESS_READ_TIMEOUT:?}")]
@@ -244,6 +246,3 @@ fn json<T: Serialize>(answer: &T) -> Response<Full<Bytes>> {
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
-
-#[cfg(test)]
-mod tests;

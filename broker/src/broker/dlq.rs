@@ -97,7 +97,8 @@ impl Brokers {
     /// A page of parked events, newest last; at most `limits::EVENT_PAGE_MAX`. A broker or a trigger that is not there has
     /// none.
     pub async fn dlq_list(&self, query: &DlqQuery) -> Result<Vec<ParkedEvent>, DlqError> {
-        let broker = query.broker.as_ref().map(|key| self.shared.running(key).map_or_else(String::new, |found| found.uid()));
+        let broker =
+            query.broker.as_ref().map(|key| self.shared.running(key).map_or_else(String::new, |found| found.uid()));
         let trigger = query.trigger.as_ref().map(|key| self.uid_of(key).unwrap_or_default());
         let stored = Query { broker, trigger, reason: query.reason, after: query.after };
         let parked = self.shared.parked.clone();

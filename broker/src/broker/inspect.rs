@@ -107,9 +107,11 @@ impl Brokers {
                         break;
                     }
                     *at = log.after(record.position);
-                    events.extend(decode(record).filter(|event| query.wants(event)).map(|event| {
-                        why::line(record.position, record.appended_at_ms, &event)
-                    }));
+                    events.extend(
+                        decode(record)
+                            .filter(|event| query.wants(event))
+                            .map(|event| why::line(record.position, record.appended_at_ms, &event)),
+                    );
                 }
             }
         }

@@ -123,7 +123,9 @@ impl Work<'_> {
     }
 
     async fn subscriber(&self, event: &Arc<Event>, mut history: History) -> Result<Ended, StateError> {
-        let meaning = self.carry(outbound(event, &self.subscription.trigger.subscriber), &self.subscription.trigger.subscriber).await;
+        let meaning = self
+            .carry(outbound(event, &self.subscription.trigger.subscriber), &self.subscription.trigger.subscriber)
+            .await;
         let attempt = history.attempts + 1;
         let next = retry::next(meaning.ended, attempt, &self.subscription.delivery, 0.0);
         if let Next::Wait { after } = next {
@@ -213,16 +215,25 @@ impl Work<'_> {
     /// node delivers it again. Answers what is to be said of the reply.
     async fn publish(&self, event: &Event, meaning: &Meaning) -> Option<Reply> {
         let first = meaning.replies.first()?;
-        let mut reply = Reply { id: first.id().to_owned(), source: first.source().to_owned(), kind: first.kind().to_owned(), position: None };
+        let mut reply = Reply {
+            id: first.id().to_owned(),
+            source: first.source().to_owned(),
+            kind: first.kind().to_owned(),
+            position: None,
+        };
         let left = ttl(event) - 1;
         if left <= 0 {
             return Some(reply);
         }
-        let records: Vec<_> = meaning.replies.iter().map(|reply| {
-            let mut reply = reply.clone();
-            crate::ingress::stamp(&mut reply, left, Timestamp::now());
-            stored::encode(&reply)
-        }).collect();
+        let records: Vec<_> = meaning
+            .replies
+            .iter()
+            .map(|reply| {
+                let mut reply = reply.clone();
+                crate::ingress::stamp(&mut reply, left, Timestamp::now());
+                stored::encode(&reply)
+            })
+            .collect();
         loop {
             match self.stores.log.append(records.clone()).await {
                 Ok(positions) => {
@@ -246,7 +257,9 @@ impl Work<'_> {
         let retry = Retry {
             position: self.position,
             attempts: history.attempts,
-            next_at_ms: Timestamp::now().as_millisecond().saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX)),
+            next_at_ms: Timestamp::now()
+                .as_millisecond()
+                .saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX)),
             last_error: history.error.clone(),
         };
         let until = Instant::now() + after;

@@ -87,7 +87,8 @@ pub(super) struct Lane {
 impl Lane {
     /// A lane that resumes at the cursor.
     pub(super) fn new(order: Order, cursor: Cursor, saved: Vec<(Retry, Instant)>) -> Self {
-        let history = |retry: Retry| History { attempts: retry.attempts, error: retry.last_error, ..History::default() };
+        let history =
+            |retry: Retry| History { attempts: retry.attempts, error: retry.last_error, ..History::default() };
         let saved = saved.into_iter().map(|(retry, due)| (retry.position, (history(retry), due))).collect();
         Self {
             order,
@@ -279,6 +280,3 @@ pub struct Depth {
     /// Waiting for another attempt.
     pub waiting: usize,
 }
-
-#[cfg(test)]
-mod tests;

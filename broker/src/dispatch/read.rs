@@ -126,7 +126,8 @@ impl Dispatcher {
             }
             let triggers = &self.triggers;
             let index = self.index.get_or_insert_with(|| {
-                let entries = triggers.iter().map(|(uid, attached)| (uid.clone(), attached.subscription.trigger.filter.clone()));
+                let entries =
+                    triggers.iter().map(|(uid, attached)| (uid.clone(), attached.subscription.trigger.filter.clone()));
                 Index::new(entries.collect())
             });
             for uid in index.matches(&event) {

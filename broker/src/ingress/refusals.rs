@@ -77,7 +77,8 @@ pub(super) fn identities(headers: &HeaderMap, body: &Bytes) -> Vec<Identity> {
     }
     let one = serde_json::from_slice::<Identity>(body).map(|identity| vec![identity]);
     let read = one.or_else(|_| serde_json::from_slice::<Vec<Identity>>(body)).unwrap_or_default();
-    let short = |Identity { id, source }| Identity { id: id.as_deref().map(shorten), source: source.as_deref().map(shorten) };
+    let short =
+        |Identity { id, source }| Identity { id: id.as_deref().map(shorten), source: source.as_deref().map(shorten) };
     read.into_iter().take(fnctl_config::limits::BATCH_EVENTS_MAX).map(short).collect()
 }
 
