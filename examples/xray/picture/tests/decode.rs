@@ -207,3 +207,45 @@ fn no_cut_or_changed_file_panics() {
         }
     }
 }
+
+/// A JPEG of 16 x 8 pixels, baseline: the left half 60, the right half 200.
+fn tiny_jpeg() -> Vec<u8> {
+    let hex = "\
+        ffd8ffe000104a46494600010100000100010000ffdb0043000302020302020303030304030304050805050404050a070706\
+        080c0a0c0c0b0a0b0b0d0e12100d0e110e0b0b1016101113141515150c0f171816141812141514ffc0000b08000800100101\
+        1100ffc4001500010100000000000000000000000000000809ffc40014100100000000000000000000000000000000ffda00\
+        08010100003f00252babffd9";
+    let byte =
+        |pair: &[u8]| pair.iter().fold(0, |byte, digit| byte * 16 + char::from(*digit).to_digit(16).unwrap_or(0));
+    hex.as_bytes().chunks(2).map(|pair| byte(pair) as u8).collect()
+}
+
+#[test]
+fn jpeg_is_read_alone_and_in_fragments_of_a_dicom_file() {
+    let jpeg = tiny_jpeg();
+    let alone = decode(&jpeg, PIXELS_MAX).unwrap().picture;
+    assert_eq!((alone.width(), alone.height(), alone.samples()[0], alone.samples()[15]), (16, 8, 60, 200));
+    let inside = |width: u16| {
+        let mut file = written(|file| set_syntax(file, dicom::JPEG_BASELINE));
+        set(&mut file, Attribute::Rows, 8);
+        set(&mut file, Attribute::Columns, width);
+        file.truncate(find(&file, Attribute::PixelData) + 8);
+        file.extend(u32::MAX.to_le_bytes());
+        // An empty table of offsets, then the stream in two fragments.
+        for fragment in [&jpeg[..0], &jpeg[..100], &jpeg[100..]] {
+            file.extend([0xFE, 0xFF, 0x00, 0xE0]);
+            file.extend((fragment.len() as u32).to_le_bytes());
+            file.extend(fragment);
+        }
+        file.extend([0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0]);
+        file
+    };
+    let file = inside(16);
+    let decoded = decode(&file, PIXELS_MAX).unwrap();
+    assert_eq!(decoded.picture.samples(), alone.samples());
+    assert_eq!(decoded.picture.polarity(), Polarity::Monochrome1);
+    let error = decode(&inside(17), PIXELS_MAX).unwrap_err();
+    assert_eq!(error, Error::OtherSize { found: (16, 8), declared: (17, 8) });
+    assert!(decode(&file[..file.len() - 60], PIXELS_MAX).is_err());
+    assert!(decode(&jpeg[..jpeg.len() - 8], PIXELS_MAX).is_err(), "a cut JPEG is refused");
+}
