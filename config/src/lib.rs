@@ -10,6 +10,7 @@ pub mod api;
 pub mod duration;
 pub mod filter;
 pub mod limits;
+pub mod node;
 pub mod quantity;
 pub mod resolve;
 pub mod snapshot;

@@ -319,3 +319,5 @@ pub const RETENTION_AGE_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3_600);
 pub const RETENTION_BYTES_DEFAULT: u64 = 10 << 30;
 /// Time until a reconciler looks again at what waits for something that is no object, or met an error.
 pub const RECONCILE_RETRY_DELAY: Duration = Duration::from_secs(2);
+/// Largest settings file of a node, in bytes. Above it: refused at start.
+pub const NODE_FILE_BYTES_MAX: u64 = 1 << 20;

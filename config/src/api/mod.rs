@@ -13,6 +13,7 @@ pub mod delivery;
 pub mod destination;
 pub mod error;
 pub mod kind;
+pub mod metadata;
 pub mod revision;
 pub mod route;
 mod schema;
