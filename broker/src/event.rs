@@ -80,11 +80,7 @@ impl<T: Into<String>> From<T> for Value {
 
 impl Event {
     /// An event with its three required attributes; `kind` is the attribute `type`.
-    pub fn new(
-        id: impl Into<String>,
-        source: impl Into<String>,
-        kind: impl Into<String>,
-    ) -> Result<Self, Invalid> {
+    pub fn new(id: impl Into<String>, source: impl Into<String>, kind: impl Into<String>) -> Result<Self, Invalid> {
         let event =
             Self { id: id.into(), source: source.into(), kind: kind.into(), optional: Vec::new(), data: Bytes::new() };
         attribute::check("id", &event.id)?;

@@ -53,12 +53,10 @@ pub fn explain(filter: &Filter, event: &Event) -> Explained {
             let inner = explain(filter, event);
             Explained { matched: !inner.matched, reason: format!("not ({})", inner.reason) }
         }
-        Filter::Exact { attribute, value } => {
-            clause(event, attribute, |text| match text == value {
-                true => yes(format!("{attribute} is {value:?}")),
-                false => no(format!("{attribute} is {text:?}, not {value:?}")),
-            })
-        }
+        Filter::Exact { attribute, value } => clause(event, attribute, |text| match text == value {
+            true => yes(format!("{attribute} is {value:?}")),
+            false => no(format!("{attribute} is {text:?}, not {value:?}")),
+        }),
         Filter::Prefix { attribute, value } => clause(event, attribute, |text| match text.starts_with(value) {
             true => yes(format!("{attribute} {text:?} begins with {value:?}")),
             false => no(format!("{attribute} {text:?} does not begin with {value:?}")),

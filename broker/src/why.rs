@@ -120,7 +120,8 @@ impl Notes {
 
     pub(crate) fn of(&self, trigger: &str, position: Position) -> Vec<Note> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let wanted = |(uid, at, note): &(String, Position, Note)| (uid == trigger && *at == position).then(|| note.clone());
+        let wanted =
+            |(uid, at, note): &(String, Position, Note)| (uid == trigger && *at == position).then(|| note.clone());
         kept.iter().filter_map(wanted).collect()
     }
 }
@@ -187,12 +188,16 @@ fn fate(facts: &Facts<'_>) -> (Fate, String) {
                 Some(retry) => (Fate::Retrying, format!("attempt {} failed: {}", retry.attempts, retry.last_error)),
                 None => (Fate::Retrying, format!("attempt {} failed: {}", last.attempt, status(last))),
             },
-            Verdict::DeadLettered => (Fate::DeadLettered, format!("{} attempts failed; the dead-letter sink took it", last.attempt)),
+            Verdict::DeadLettered => {
+                (Fate::DeadLettered, format!("{} attempts failed; the dead-letter sink took it", last.attempt))
+            }
             Verdict::Parked => (Fate::Parked, format!("{} attempts failed: {}", last.attempt, parked(facts))),
             Verdict::Expired => (Fate::Expired, "the broker's retention dropped it".to_owned()),
         },
         None if facts.parked.is_some() => (Fate::Parked, parked(facts)),
-        None if facts.retry.is_some() => (Fate::Retrying, facts.retry.as_ref().map(|retry| retry.last_error.clone()).unwrap_or_default()),
+        None if facts.retry.is_some() => {
+            (Fate::Retrying, facts.retry.as_ref().map(|retry| retry.last_error.clone()).unwrap_or_default())
+        }
         None if facts.record.cursor.is_done(facts.position) => {
             (Fate::Delivered, format!("{}; the outcome's record was lost in a crash", explained.reason))
         }

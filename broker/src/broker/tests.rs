@@ -47,7 +47,12 @@ impl Deliver for Scripted {
     fn deliver(&self, parcel: Parcel) -> BoxFuture<'_, Outcome> {
         let Destination::Uri { uri } = parcel.destination else { panic!("{parcel:?}") };
         let attributes = parcel.event.optionals().map(|(name, value)| (name.to_owned(), value.to_string())).collect();
-        let call = Call { to: uri.clone(), id: parcel.event.id().to_owned(), at_ms: self.begin.elapsed().as_millis(), attributes };
+        let call = Call {
+            to: uri.clone(),
+            id: parcel.event.id().to_owned(),
+            at_ms: self.begin.elapsed().as_millis(),
+            attributes,
+        };
         let attempt = {
             let mut calls = self.calls.lock().unwrap();
             calls.push(call);
@@ -58,7 +63,13 @@ impl Deliver for Scripted {
         let step = script[(attempt - 1).min(script.len() - 1)].clone();
         async move {
             let answer = |status, headers, body: &'static str| {
-                Outcome::Answered(Answered { status, headers, body: body.into(), duration: Duration::from_millis(3), instance: None })
+                Outcome::Answered(Answered {
+                    status,
+                    headers,
+                    body: body.into(),
+                    duration: Duration::from_millis(3),
+                    instance: None,
+                })
             };
             match step {
                 Step::Status(status) => answer(status, HeaderMap::new(), ""),
@@ -114,7 +125,12 @@ fn trigger(name: &'static str, kind: &str) -> Trigger {
 fn broker(retry: u32) -> Change {
     let day = Duration::from_secs(86_400);
     let retention = Retention { age: day, bytes: 1 << 30, drop_pending: false };
-    Change::Broker(Arc::new(Broker { key: key("main"), uid: "broker-uid".to_owned(), delivery: delivery(retry), retention }))
+    Change::Broker(Arc::new(Broker {
+        key: key("main"),
+        uid: "broker-uid".to_owned(),
+        delivery: delivery(retry),
+        retention,
+    }))
 }
 
 impl Node {
@@ -187,15 +203,25 @@ async fn matching_events_are_delivered_without_the_brokers_countdown() {
     node.send("2", "y").await;
     let mut calls = node.calls(2).await;
     calls.sort_by(|one, other| one.id.cmp(&other.id));
-    assert_eq!(calls.iter().map(|call| (call.to.as_str(), call.id.as_str())).collect::<Vec<_>>(), [("a", "1"), ("b", "2")]);
+    assert_eq!(
+        calls.iter().map(|call| (call.to.as_str(), call.id.as_str())).collect::<Vec<_>>(),
+        [("a", "1"), ("b", "2")]
+    );
     let names: Vec<_> = calls[0].attributes.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["knativearrivaltime"]);
     let why = node.fate("2", "b", Fate::Delivered).await;
     assert_eq!(why.attempts[0].error.as_deref(), Some("the answer's body of 5 bytes is no event"));
     assert_eq!(node.fate("2", "a", Fate::Filtered).await.reason, r#"type is "y", not "x""#);
-    assert_eq!(node.fate("0", "a", Fate::Filtered).await.reason, "the trigger did not exist when the event was accepted");
+    assert_eq!(
+        node.fate("0", "a", Fate::Filtered).await.reason,
+        "the trigger did not exist when the event was accepted"
+    );
     assert!(node.brokers.why(&key("main"), "never", None).await.unwrap().unwrap_err().refused.is_empty());
-    let page = node.brokers.events(&key("main"), &EventQuery { kind: Some("y".to_owned()), ..EventQuery::default() }).await.unwrap();
+    let page = node
+        .brokers
+        .events(&key("main"), &EventQuery { kind: Some("y".to_owned()), ..EventQuery::default() })
+        .await
+        .unwrap();
     assert!(page.events[0].get().starts_with(r#"{"position":"0:2","acceptedAt":""#), "{}", page.events[0]);
     node.brokers.drain().await;
 }
@@ -209,7 +235,10 @@ async fn failures_are_retried_in_knatives_rhythm_then_parked_and_redriven() {
     let calls = node.calls(4).await;
     assert_eq!(times(&calls), [0, 200, 600, 1400]);
     let why = node.fate("1", "a", Fate::Parked).await;
-    assert_eq!(why.attempts.iter().map(|attempt| attempt.status).collect::<Vec<_>>(), [Some(503), Some(500), Some(404), Some(503)]);
+    assert_eq!(
+        why.attempts.iter().map(|attempt| attempt.status).collect::<Vec<_>>(),
+        [Some(503), Some(500), Some(404), Some(503)]
+    );
     let parked = node.brokers.dlq_list(&DlqQuery { trigger: Some(key("a")), ..DlqQuery::default() }).await.unwrap();
     assert_eq!((parked.len(), parked[0].attempts, parked[0].status), (1, 4, Some(503)));
     node.brokers.dlq_redrive(parked[0].id).await.unwrap();
@@ -220,13 +249,16 @@ async fn failures_are_retried_in_knatives_rhythm_then_parked_and_redriven() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_goes_to_the_dead_letter_sink_at_once_with_its_reason() {
-    let node = Node::new(LogChoice::Memory, &[("a", &[Step::Status(400)]), ("dls", &[Step::Status(503), Step::Status(200)])]).await;
+    let node =
+        Node::new(LogChoice::Memory, &[("a", &[Step::Status(400)]), ("dls", &[Step::Status(503), Step::Status(200)])])
+            .await;
     let dead_letter = Some(Destination::Uri { uri: "dls".to_owned() });
     node.add(Trigger { delivery: Some(Delivery { dead_letter, ..delivery(3) }), ..trigger("a", "x") }).await;
     node.send("1", "x").await;
     let calls = node.calls(3).await;
     assert_eq!(calls.iter().map(|call| call.to.as_str()).collect::<Vec<_>>(), ["a", "dls", "dls"]);
-    let marks: Vec<_> = calls[2].attributes.iter().filter(|(name, _)| name.starts_with("knativeerror")).cloned().collect();
+    let marks: Vec<_> =
+        calls[2].attributes.iter().filter(|(name, _)| name.starts_with("knativeerror")).cloned().collect();
     assert_eq!(marks[0], ("knativeerrordest".to_owned(), "a".to_owned()));
     assert_eq!(marks[1], ("knativeerrorcode".to_owned(), "400".to_owned()));
     assert_eq!(marks[2].0, "knativeerrordata");
@@ -304,7 +336,11 @@ async fn a_restart_delivers_again_only_what_was_not_done() {
     let log = || LogChoice::Segments(crate::log::segment::Options::default());
     let node = Node::new(log(), &[("a", &[Step::Status(200)]), ("b", &[Step::Status(503)])]).await;
     node.add(trigger("a", "x")).await;
-    node.add(Trigger { delivery: Some(Delivery { backoff_delay: Duration::from_secs(3_600), ..delivery(3) }), ..trigger("b", "y") }).await;
+    node.add(Trigger {
+        delivery: Some(Delivery { backoff_delay: Duration::from_secs(3_600), ..delivery(3) }),
+        ..trigger("b", "y")
+    })
+    .await;
     for (id, kind) in [("1", "x"), ("2", "y"), ("3", "x")] {
         node.send(id, kind).await;
     }
@@ -374,7 +410,9 @@ async fn the_door_answers_by_the_table() {
     let post = |headers: &[(&str, &str)], body: &str| {
         let mut request = Request::post("/").body(Full::<Bytes>::from(body.to_owned())).unwrap();
         for (name, value) in headers {
-            request.headers_mut().insert(::http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+            request
+                .headers_mut()
+                .insert(::http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
         }
         request
     };
