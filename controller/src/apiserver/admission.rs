@@ -79,12 +79,7 @@ fn findings_to_answer(request: &Request, name: &str, findings: &Findings) -> Res
 }
 
 /// Defaults and validation of the kind.
-pub(crate) fn content(
-    resource: Resource,
-    object: &mut Value,
-    old: Option<&Value>,
-    who: &str,
-) -> Result<(), Failure> {
+pub(crate) fn content(resource: Resource, object: &mut Value, old: Option<&Value>, who: &str) -> Result<(), Failure> {
     let name = object["metadata"]["name"].as_str().unwrap_or("").to_owned();
     let mut causes = metadata(resource, object, &name);
     if let Err(errors) = api::admit(resource.kind(), object, old, who) {
@@ -109,26 +104,36 @@ fn metadata(resource: Resource, object: &Value, name: &str) -> Vec<Cause> {
     let mut causes = Vec::new();
     let label_name = resource.is_namespace() || !resource.is_built_in() && resource.kind().kind == "Service";
     let (legal, rule) = if label_name {
-        (is_dns_label(name), "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character")
+        (
+            is_dns_label(name),
+            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
+        )
     } else {
-        (is_dns_subdomain(name), "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character")
+        (
+            is_dns_subdomain(name),
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
+        )
     };
     if !legal {
         causes.push(Cause::invalid("metadata.name", format!("Invalid value: {name:?}: {rule}")));
     }
     for (key, value) in object["metadata"]["labels"].as_object().into_iter().flatten() {
         if !is_qualified_name(key) {
-            let message = format!("Invalid value: {key:?}: name part must consist of alphanumeric characters, '-', '_' or '.'");
+            let message =
+                format!("Invalid value: {key:?}: name part must consist of alphanumeric characters, '-', '_' or '.'");
             causes.push(Cause::invalid("metadata.labels", message));
         }
         if value.as_str().is_some_and(|value| !value.is_empty() && !is_name_part(value)) {
-            let message = format!("Invalid value: {value}: a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'");
+            let message = format!(
+                "Invalid value: {value}: a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'"
+            );
             causes.push(Cause::invalid("metadata.labels", message));
         }
     }
     for key in object["metadata"]["annotations"].as_object().into_iter().flat_map(serde_json::Map::keys) {
         if !is_qualified_name(&key.to_lowercase()) {
-            let message = format!("Invalid value: {key:?}: name part must consist of alphanumeric characters, '-', '_' or '.'");
+            let message =
+                format!("Invalid value: {key:?}: name part must consist of alphanumeric characters, '-', '_' or '.'");
             causes.push(Cause::invalid("metadata.annotations", message));
         }
     }

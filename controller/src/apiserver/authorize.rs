@@ -57,7 +57,8 @@ pub fn authenticate<B>(request: &http::Request<B>, token: &Token) -> Result<Iden
         return Ok(*identity);
     }
     let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let presented = header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let presented =
+        header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match presented {
         Some((_, presented)) if token.matches(presented.trim()) => Ok(Identity::Admin),
         _ => Err(Failure::unauthorized()),

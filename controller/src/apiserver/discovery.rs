@@ -174,11 +174,8 @@ fn api_resources(group: &Group) -> Value {
             subresource("log", &["get"]);
         }
     }
-    let version = if group.name.is_empty() {
-        group.version.to_owned()
-    } else {
-        format!("{}/{}", group.name, group.version)
-    };
+    let version =
+        if group.name.is_empty() { group.version.to_owned() } else { format!("{}/{}", group.name, group.version) };
     json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": resources})
 }
 

@@ -134,7 +134,8 @@ impl Failure {
     /// 422: the object is not valid; every wrong field is named.
     pub fn invalid(resource: Resource, name: &str, causes: &[Cause]) -> Self {
         let kind = resource.kind();
-        let qualified = if kind.group.is_empty() { kind.kind.to_owned() } else { format!("{}.{}", kind.kind, kind.group) };
+        let qualified =
+            if kind.group.is_empty() { kind.kind.to_owned() } else { format!("{}.{}", kind.kind, kind.group) };
         let fields: Vec<_> = causes.iter().map(Cause::text).collect();
         let text = if let [one] = fields.as_slice() { one.clone() } else { format!("[{}]", fields.join(", ")) };
         let mut failure = Self::of(resource, name, StatusCode::UNPROCESSABLE_ENTITY, "Invalid")

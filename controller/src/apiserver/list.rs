@@ -113,11 +113,7 @@ pub(crate) async fn list(store: &Store, request: &Request) -> Result<Response, F
         && first.more
         && let Some(last) = &first.last
     {
-        let token = Continue {
-            version: snapshot.version,
-            namespace: last.namespace.clone(),
-            name: last.name.clone(),
-        };
+        let token = Continue { version: snapshot.version, namespace: last.namespace.clone(), name: last.name.clone() };
         metadata["continue"] = json!(BASE64_URL_SAFE_NO_PAD.encode(json!(token).to_string()));
         store.keep(snapshot.clone());
     }

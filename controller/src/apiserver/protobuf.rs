@@ -86,10 +86,8 @@ const REVIEW: &[Field] = &[
         ]),
     ),
 ];
-const ENVELOPE: &[Field] = &[
-    (1, "type", Type::Message(&[(1, "apiVersion", Type::Text), (2, "kind", Type::Text)])),
-    (2, "raw", Type::Bytes),
-];
+const ENVELOPE: &[Field] =
+    &[(1, "type", Type::Message(&[(1, "apiVersion", Type::Text), (2, "kind", Type::Text)])), (2, "raw", Type::Bytes)];
 
 /// Reads a body as the JSON object that it stands for; nothing if it is damaged or of a kind that is not read here.
 pub(crate) fn decode(body: &[u8]) -> Option<Value> {

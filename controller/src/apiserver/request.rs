@@ -67,7 +67,8 @@ impl Request {
         let group = if spelling == Spelling::EventsV1 { "" } else { group };
         let resource = Resource::by_plural(group, plural).ok_or_else(Failure::no_such_path)?;
         let kind = resource.kind();
-        let wrong_scope = kind.namespaced && namespace.is_none() && name.is_some() || !kind.namespaced && namespace.is_some();
+        let wrong_scope =
+            kind.namespaced && namespace.is_none() && name.is_some() || !kind.namespaced && namespace.is_some();
         if version != kind.version || wrong_scope || part == Part::Status && !kind.has_status {
             return Err(Failure::no_such_path());
         }

@@ -168,7 +168,8 @@ fn label_term(term: &str) -> Result<LabelTerm, Failure> {
 
 fn set(term: &str, values: &str) -> Result<Vec<String>, Failure> {
     let inner = values.trim().strip_prefix('(').and_then(|values| values.strip_suffix(')'));
-    let inner = inner.ok_or_else(|| Failure::bad_request(format!("unable to parse requirement: {term:?} needs (a,b)")))?;
+    let inner =
+        inner.ok_or_else(|| Failure::bad_request(format!("unable to parse requirement: {term:?} needs (a,b)")))?;
     Ok(inner.split(',').map(|value| value.trim().to_owned()).collect())
 }
 

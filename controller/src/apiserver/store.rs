@@ -22,7 +22,7 @@ mod tests;
 
 pub use key::Key;
 pub(crate) use metadata::deleting;
-pub use operation::{Cascade, Outcome, Operation, Preconditions, Refused};
+pub use operation::{Cascade, Operation, Outcome, Preconditions, Refused};
 pub use ring::{Change, Event};
 pub use snapshot::{Snapshot, Stored};
 
@@ -165,7 +165,9 @@ fn open_database(place: Place) -> Result<Database, Error> {
     let mut builder = Builder::new();
     builder.set_cache_size(limits::API_CACHE_BYTES);
     match place {
-        Place::Backend(backend) => builder.create_with_backend(Boxed(backend)).map_err(|error| redb::Error::from(error).into()),
+        Place::Backend(backend) => {
+            builder.create_with_backend(Boxed(backend)).map_err(|error| redb::Error::from(error).into())
+        }
         Place::File(path) => {
             use std::os::unix::fs::OpenOptionsExt;
             let mut options = std::fs::OpenOptions::new();

@@ -30,7 +30,9 @@ pub enum Error {
         source: io::Error,
     },
     /// A file is there and holds something else.
-    #[error("the certificate in {folder} is damaged ({message}): delete ca.crt, server.crt and server.key there, and new ones are made")]
+    #[error(
+        "the certificate in {folder} is damaged ({message}): delete ca.crt, server.crt and server.key there, and new ones are made"
+    )]
     Damaged {
         /// The folder of the files.
         folder: String,

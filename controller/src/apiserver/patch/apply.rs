@@ -83,8 +83,8 @@ impl Manager<'_> {
         dropped.sort_by_key(Vec::len);
         for path in &dropped {
             let kept = fields.has(path) || entries.iter().any(|entry| entry.fields.has(path));
-            let shared = is_element(path)
-                && (fields.reaches(path) || entries.iter().any(|entry| entry.fields.reaches(path)));
+            let shared =
+                is_element(path) && (fields.reaches(path) || entries.iter().any(|entry| entry.fields.reaches(path)));
             if !kept && !shared && !is_key_field(path) {
                 erase(&mut new, path, "");
             }

@@ -7,9 +7,7 @@ use serde_json::{Value, json};
 
 fn apply(live: &Value, manager: &str, config: &Value, force: Force) -> Result<Value, Vec<String>> {
     let manager = Manager { name: manager, operation: "Apply", subresource: "", api_version: "v1", now: "T" };
-    manager
-        .applied(live, config, force)
-        .map_err(|conflicts| conflicts.iter().map(ToString::to_string).collect())
+    manager.applied(live, config, force).map_err(|conflicts| conflicts.iter().map(ToString::to_string).collect())
 }
 
 fn bare() -> Value {
@@ -70,7 +68,11 @@ fn who_changes_a_field_owns_it_alone() {
 #[test]
 fn strategic_merges_by_key_and_deletes() {
     let cases = [
-        (json!({"data": {"a": "1", "b": "2"}}), json!({"data": {"a": null, "c": "3"}}), json!({"data": {"b": "2", "c": "3"}})),
+        (
+            json!({"data": {"a": "1", "b": "2"}}),
+            json!({"data": {"a": null, "c": "3"}}),
+            json!({"data": {"b": "2", "c": "3"}}),
+        ),
         (json!({"x": {"a": 1}}), json!({"x": {"$patch": "replace", "b": 2}}), json!({"x": {"b": 2}})),
         (json!({"x": {"a": 1}, "y": 1}), json!({"x": {"$patch": "delete"}}), json!({"y": 1})),
         (

@@ -1,10 +1,10 @@
 //! One operation inside the write transaction. Everything is refused before anything is written, so that a refused
 //! operation leaves no trace in the batch that it shares.
 
+use super::cascade::Step;
 use super::metadata::{deleting, disown, finalizers, owners, uid};
 use super::ring::{Change, Event};
 use super::snapshot::split;
-use super::cascade::Step;
 use super::{Cascade, Key, Operation, Outcome, Preconditions, Refused, Version};
 use crate::apiserver::resource::Resource;
 use bytes::Bytes;

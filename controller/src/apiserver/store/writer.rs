@@ -1,9 +1,9 @@
 //! The one writer: takes whatever waits in the queue into one transaction, commits it durably, tells the watchers, and
 //! answers. Under load one sync of the disk serves many writes.
 
+use super::ring::{Event, Rings};
 use super::transaction::{Failure, Tables, Transaction};
 use super::{Error, META, OBJECTS, OWNERS, Operation, Outcome, PENDING, Refused, VERSION, Version};
-use super::ring::{Event, Rings};
 use fnctl_config::limits;
 use redb::{Database, Durability};
 use std::sync::{Arc, mpsc};

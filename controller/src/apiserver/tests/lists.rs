@@ -146,15 +146,6 @@ async fn initial_events_end_with_a_bookmark_and_selectors_delete() {
     assert_eq!(lines.event().await, pair("ADDED", "c01"));
 }
 
-#[tokio::test(start_paused = true)]
-async fn bookmarks_come_and_a_watch_ends_in_time() {
-    let api = server().await;
-    let path = "/api/v1/configmaps?watch=true&allowWatchBookmarks=true&timeoutSeconds=40";
-    let mut lines = Lines::open(&api, path, "application/json").await;
-    assert_eq!(lines.event().await, pair("BOOKMARK", ""));
-    assert!(lines.next().await.is_none());
-}
-
 #[tokio::test]
 async fn tables_have_columns_once() {
     let api = server().await;

@@ -23,7 +23,13 @@ async fn refusals() {
     let strict = format!("{SERVICES}?fieldValidation=Strict");
     let maps = format!("{CORE}/configmaps");
     for (method, path, body, status, fragment) in [
-        ("POST", &strict, unknown, 400, r#"unknown field \"spec.template.spec.containers[0].envv\" (did you mean \"env\"?)"#),
+        (
+            "POST",
+            &strict,
+            unknown,
+            400,
+            r#"unknown field \"spec.template.spec.containers[0].envv\" (did you mean \"env\"?)"#,
+        ),
         ("POST", &strict, wrong, 422, "must be of type array"),
         ("POST", &maps, config_map("there", json!({})), 409, "already exists"),
         ("POST", &maps, config_map("Upper_Case", json!({})), 422, "metadata.name"),
@@ -46,7 +52,8 @@ async fn refusals() {
         assert!(answer.to_string().contains(fragment), "{method} {path}: {answer}");
         assert_eq!((&answer["kind"], &answer["code"]), (&json!("Status"), &json!(code)));
     }
-    let (code, _) = typed(&api, "PATCH", &format!("{SERVICES}/x"), ("application/strategic-merge-patch+json", json!({}))).await;
+    let (code, _) =
+        typed(&api, "PATCH", &format!("{SERVICES}/x"), ("application/strategic-merge-patch+json", json!({}))).await;
     assert_eq!(code, 415);
     let huge = json!({"k": "x".repeat(fnctl_config::limits::OBJECT_BYTES_MAX)});
     assert_eq!(call(&api, "POST", &maps, config_map("huge", huge)).await.0, 413);
@@ -63,8 +70,12 @@ async fn generation_counts_the_spec_alone() {
     call(&api, "PATCH", &path, json!({"spec": {"template": {"spec": {"timeoutSeconds": 5}}}})).await;
     assert_eq!(generation(&api, "a").await, 2);
     call(&api, "PATCH", &path, json!({"status": {"url": "http://no"}})).await;
-    let (code, after) = call(&api, "PATCH", &format!("{path}/status"), json!({"status": {"url": "http://yes"}, "spec": {}})).await;
-    assert_eq!((code, &after["status"]["url"], &after["metadata"]["generation"]), (200, &json!("http://yes"), &json!(2)));
+    let (code, after) =
+        call(&api, "PATCH", &format!("{path}/status"), json!({"status": {"url": "http://yes"}, "spec": {}})).await;
+    assert_eq!(
+        (code, &after["status"]["url"], &after["metadata"]["generation"]),
+        (200, &json!("http://yes"), &json!(2))
+    );
     let (_, object) = call(&api, "GET", &path, Value::Null).await;
     assert_eq!(object["spec"]["template"]["spec"]["timeoutSeconds"], 5);
 }
@@ -83,7 +94,9 @@ async fn what_changes_nothing_writes_nothing() {
     assert_eq!(third, first);
     let (code, conflict) = typed(&api, "PATCH", &apply("other"), (APPLY, config_map("a", json!({"k": "2"})))).await;
     assert_eq!((code, &conflict["details"]["causes"][0]["field"]), (409, &json!(".data.k")), "{conflict}");
-    let (code, _) = typed(&api, "PATCH", &format!("{}&force=true", apply("other")), (APPLY, config_map("a", json!({"k": "2"})))).await;
+    let (code, _) =
+        typed(&api, "PATCH", &format!("{}&force=true", apply("other")), (APPLY, config_map("a", json!({"k": "2"}))))
+            .await;
     assert_eq!(code, 200);
 }
 
@@ -104,7 +117,8 @@ async fn dry_runs_store_nothing() {
 #[tokio::test]
 async fn secrets_are_folded_and_names_are_generated() {
     let api = server().await;
-    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"generateName": "s-"}, "stringData": {"k": "v"}});
+    let secret =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"generateName": "s-"}, "stringData": {"k": "v"}});
     let (code, made) = call(&api, "POST", &format!("{CORE}/secrets"), secret).await;
     assert_eq!((code, &made["data"]["k"], &made["type"]), (201, &json!("dg=="), &json!("Opaque")), "{made}");
     assert!(made.get("stringData").is_none());
