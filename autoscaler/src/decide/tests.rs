@@ -85,7 +85,7 @@ fn small_rates_move_by_one_at_least() {
     let small = Policy { target: 1.0, up_rate: 1.1, down_rate: 1.1, ..policy() };
     check(small.clone(), seen(2, 3.0, 3.1), 3, 96, "Panic");
     check(small.clone(), seen(2, 9.0, 1.0), 3, 99, "UpLimit");
-    check(Policy { target: 10.0, ..small.clone() }, seen(100, 1.0, 1.0), 90, 9899, "DownLimit");
+    check(Policy { target: 10.0, ..small }, seen(100, 1.0, 1.0), 90, 9899, "DownLimit");
     let gone = Policy { target: 10.0, reachability: Reachability::Unreachable, ..small };
     check(gone, seen(100, 1.0, 1.0), 1, 9899, "Load");
 }

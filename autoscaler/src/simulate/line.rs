@@ -140,7 +140,8 @@ impl Spec {
         ] {
             number(fields, name, least, most).map_err(|error| error.within_spec(name))?;
         }
-        serde_json::from_value(value.clone()).map_err(|error| TraceError::field("spec", format!("is not valid: {error}")))
+        serde_json::from_value(value.clone())
+            .map_err(|error| TraceError::field("spec", format!("is not valid: {error}")))
     }
 
     fn apply(&self, policy: &mut Policy) {

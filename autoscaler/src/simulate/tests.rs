@@ -48,7 +48,10 @@ fn the_first_spec_makes_the_decider_with_what_is_ready() {
         &[(2.0, Some(10)), (4.0, Some(20))],
     );
     // Time may go back.
-    check("{\"t\":60,\"stable\":70,\"panic\":0}\n{\"t\":2,\"stable\":71,\"panic\":0}", &[(60.0, Some(1)), (2.0, Some(2))]);
+    check(
+        "{\"t\":60,\"stable\":70,\"panic\":0}\n{\"t\":2,\"stable\":71,\"panic\":0}",
+        &[(60.0, Some(1)), (2.0, Some(2))],
+    );
 }
 
 #[test]
@@ -89,7 +92,9 @@ fn a_bad_line_names_itself_and_its_field() {
 
 #[test]
 fn every_answer_is_one_line_of_json() {
-    for step in steps("{\"t\":0,\"spec\":{\"scaleDownDelay\":10}}\n{\"t\":1,\"concurrency\":500}\n{\"t\":100,\"ready\":0}") {
+    for step in
+        steps("{\"t\":0,\"spec\":{\"scaleDownDelay\":10}}\n{\"t\":1,\"concurrency\":500}\n{\"t\":100,\"ready\":0}")
+    {
         let line = serde_json::to_string(&step).expect("JSON");
         assert!(!line.contains('\n'));
         let value: Value = serde_json::from_str(&line).expect("JSON");

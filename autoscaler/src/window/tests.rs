@@ -43,12 +43,23 @@ fn averages_fade_when_samples_stop() {
     check(
         5,
         &five,
-        &[(4.0, 30.0, false), (5.0, 35.0, false), (6.0, 40.0, false), (8.0, 50.0, false), (9.0, 0.0, false), (10.0, 0.0, true)],
+        &[
+            (4.0, 30.0, false),
+            (5.0, 35.0, false),
+            (6.0, 40.0, false),
+            (8.0, 50.0, false),
+            (9.0, 0.0, false),
+            (10.0, 0.0, true),
+        ],
     );
     // The past is answered as now.
     check(5, &five, &[(2.0, 30.0, false)]);
     // Fewer seconds than the window: divided by those written until the old ones go.
-    check(5, &[(0.0, 10.0), (1.0, 20.0)], &[(2.0, 15.0, false), (4.0, 15.0, false), (5.0, 20.0, false), (6.0, 0.0, false)]);
+    check(
+        5,
+        &[(0.0, 10.0), (1.0, 20.0)],
+        &[(2.0, 15.0, false), (4.0, 15.0, false), (5.0, 20.0, false), (6.0, 0.0, false)],
+    );
 }
 
 #[test]

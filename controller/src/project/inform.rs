@@ -3,12 +3,13 @@
 use super::state::{Family, Object, Seen, State};
 use fnctl_config::api::{Broker, BucketSource, Revision, Route, Trigger};
 use fnctl_config::snapshot::{Change, ObjectKey};
+use futures::future::BoxFuture;
 use futures::stream::{BoxStream, select_all};
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::core::NamespaceResourceScope;
-use kube::runtime::watcher::{self, watcher};
 use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
@@ -25,8 +26,14 @@ pub enum Update {
 }
 
 /// Tells `sink` what the objects behind `client` mean for the data plane, until `shutdown` is done. `domain` is what
-/// functions are hosts under. `sink` is called by one task, in order, and must not block.
-pub async fn run(client: Client, domain: String, mut sink: impl FnMut(Update) + Send, shutdown: impl Future<Output = ()>) {
+/// functions are hosts under. `sink` is called by one task, in order; while
+/// it is busy the informers wait.
+pub async fn run(
+    client: Client,
+    domain: String,
+    mut sink: impl FnMut(Update) -> BoxFuture<'static, ()> + Send,
+    shutdown: impl Future<Output = ()>,
+) {
     let mut seen = everything(&client);
     let mut state = State::new(domain);
     let mut is_synced = false;
@@ -37,10 +44,12 @@ pub async fn run(client: Client, domain: String, mut sink: impl FnMut(Update) + 
             next = seen.next() => next,
         };
         let Some(next) = next else { return };
-        state.take(next).into_iter().for_each(|change| sink(Update::Change(change)));
+        for change in state.take(next) {
+            sink(Update::Change(change)).await;
+        }
         if !is_synced && state.is_synced() {
             is_synced = true;
-            sink(Update::Synced);
+            sink(Update::Synced).await;
         }
     }
 }
@@ -60,12 +69,7 @@ fn everything(client: &Client) -> impl Stream<Item = Seen> + Unpin + use<> {
 /// Objects of a kind as they come; an error is waited out and the list begins again.
 fn informer<K>(client: &Client, family: Family, wrap: fn(K) -> Object) -> BoxStream<'static, Seen>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + Debug
-        + DeserializeOwned
-        + Send
-        + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
     let events = watcher(Api::<K>::all(client.clone()), watcher::Config::default()).default_backoff();
     let seen = events.filter_map(move |event| {

@@ -179,7 +179,8 @@ impl State {
 
     /// Resolves again what refers to a value that changed.
     fn refer(&mut self, namespace: &str, refers: impl Fn(&Names) -> bool) -> Vec<Change> {
-        let concerned = self.referring.iter().filter(|(key, object)| key.namespace == namespace && refers(&Names::of(object)));
+        let concerned =
+            self.referring.iter().filter(|(key, object)| key.namespace == namespace && refers(&Names::of(object)));
         let changes: Vec<_> =
             concerned.filter_map(|(key, object)| Some((key.clone(), self.resolved(key, object)?))).collect();
         changes.into_iter().filter_map(|(key, change)| self.tell(Family::Revision, key, change)).collect()

@@ -52,7 +52,8 @@ pub struct Memory {
 impl Artifacts for Memory {
     fn resolve<'a>(&'a self, image: &'a str) -> BoxFuture<'a, Result<String, Rejected>> {
         let digest = self.images.get(image).cloned();
-        let missing = move || Rejected::new("ContainerMissing", format!("unable to fetch image {image:?}: it is not there"));
+        let missing =
+            move || Rejected::new("ContainerMissing", format!("unable to fetch image {image:?}: it is not there"));
         Box::pin(async move { digest.ok_or_else(missing) })
     }
 

@@ -80,10 +80,13 @@ fn step(configuration: &Configuration, wanted: &Revision, latest: &Revision, now
                 status.latest_ready_revision_name = Some(name);
                 (Status::True, Cause::default())
             }
-            Status::False => {
-                (Status::False, Cause::new("RevisionFailed", format!("Revision {name:?} failed with message: {message}.")))
+            Status::False => (
+                Status::False,
+                Cause::new("RevisionFailed", format!("Revision {name:?} failed with message: {message}.")),
+            ),
+            Status::Unknown => {
+                (Status::Unknown, Cause::new(text(ready.and_then(|ready| ready.reason.as_ref())), message))
             }
-            Status::Unknown => (Status::Unknown, Cause::new(text(ready.and_then(|ready| ready.reason.as_ref())), message)),
         }
     };
     condition::set(&mut status.conditions, condition::READY, is_ready, cause, now);

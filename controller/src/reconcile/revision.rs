@@ -2,8 +2,8 @@
 
 use super::artifacts::Rejected;
 use super::context::{Context, Error};
-use super::run::RETRY_DELAY;
 use super::pod;
+use super::run::RETRY_DELAY;
 use crate::project;
 use fnctl_config::api::Revision;
 use fnctl_config::api::condition::{self, Cause, Status};
@@ -115,7 +115,6 @@ fn step(revision: &Revision, progress: Progress, now: Timestamp) -> Revision {
     condition::roll_up(&mut status.conditions, &[RESOURCES, HEALTHY], now);
     after
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -101,12 +101,7 @@ fn assign(named: &Named) -> Result<TrafficTarget, (Status, Cause)> {
 }
 
 /// The route with the status that its target makes. What served keeps serving while there is no better.
-fn step(
-    route: &Route,
-    assigned: Result<TrafficTarget, (Status, Cause)>,
-    settings: &Settings,
-    now: Timestamp,
-) -> Route {
+fn step(route: &Route, assigned: Result<TrafficTarget, (Status, Cause)>, settings: &Settings, now: Timestamp) -> Route {
     let mut after = route.clone();
     let status = after.status.get_or_insert_default();
     status.observed_generation = route.metadata.generation;

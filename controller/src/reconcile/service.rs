@@ -36,10 +36,10 @@ fn dependents(service: &Service) -> (Configuration, Route) {
     let name = service.name_any();
     let mut metadata = labels::dependent(service, &name);
     let uid = service.uid().unwrap_or_default();
-    metadata.labels.get_or_insert_default().extend([
-        (labels::SERVICE.to_owned(), name.clone()),
-        (labels::SERVICE_UID.to_owned(), uid),
-    ]);
+    metadata
+        .labels
+        .get_or_insert_default()
+        .extend([(labels::SERVICE.to_owned(), name.clone()), (labels::SERVICE_UID.to_owned(), uid)]);
     let template = service.spec.template.clone();
     let configuration =
         Configuration { metadata: metadata.clone(), spec: ConfigurationSpec { template }, status: None };
@@ -74,9 +74,8 @@ fn step(service: &Service, configuration: &Configuration, route: &Route, now: Ti
     condition::set(&mut status.conditions, CONFIGURATIONS_READY, is_ready, cause, now);
     let (mut is_ready, mut cause) = mirrored(&routed.conditions, route, routed.observed_generation);
     let latest = configured.latest_ready_revision_name.as_deref();
-    let is_old = |target: &TrafficTarget| {
-        target.latest_revision == Some(true) && target.revision_name.as_deref() != latest
-    };
+    let is_old =
+        |target: &TrafficTarget| target.latest_revision == Some(true) && target.revision_name.as_deref() != latest;
     if is_ready == Status::True && status.traffic.iter().any(is_old) {
         let message = "Traffic is not yet migrated to the latest revision.";
         (is_ready, cause) = (Status::Unknown, Cause::new("TrafficNotMigrated", message));

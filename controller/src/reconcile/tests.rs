@@ -81,7 +81,12 @@ impl Home {
     /// The object once `is_so`.
     async fn when<K>(&self, name: &str, is_so: impl Fn(Option<&K>) -> bool) -> Option<K>
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug + Send + 'static,
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + Debug
+            + Send
+            + 'static,
     {
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let mut events = pin!(watcher(self.api::<K>(), config).default_backoff());
@@ -148,7 +153,8 @@ async fn a_service_becomes_ready_is_updated_and_goes() {
     assert_eq!(first["status"]["observedGeneration"], first["metadata"]["generation"]);
     assert_eq!(first["status"]["traffic"][0]["revisionName"], "hello-00001");
     home.when::<Pod>("hello-00001-wasm", |pod| value(pod)["status"]["phase"] == "Running").await;
-    home.until(|update| matches!(update, Update::Change(Change::Revision(told)) if told.artifact == "a".repeat(64))).await;
+    home.until(|update| matches!(update, Update::Change(Change::Revision(told)) if told.artifact == "a".repeat(64)))
+        .await;
     let is_routed = |name: &'static str| {
         move |update: &Update| match update {
             Update::Change(Change::Route(route)) => route.targets[0].revision.name == name,

@@ -34,7 +34,12 @@ fn conditions_say_how_far_it_came() {
     let rejected = || Rejected::new("Why", "because");
     let rows = [
         (Progress::NoResources(rejected()), [Status::False, Status::False, Status::False], Some("Why"), false),
-        (Progress::Unhealthy { image_digest: digest(), rejected: rejected() }, [Status::True, Status::False, Status::False], Some("Why"), false),
+        (
+            Progress::Unhealthy { image_digest: digest(), rejected: rejected() },
+            [Status::True, Status::False, Status::False],
+            Some("Why"),
+            false,
+        ),
         (Progress::Fit { image_digest: digest() }, [Status::True, Status::True, Status::True], None, true),
     ];
     for (progress, expected, reason, settled) in rows {

@@ -1,5 +1,5 @@
-use super::{assign, names_configuration, names_revision, sole_target, step};
 use super::{Named, Settings};
+use super::{assign, names_configuration, names_revision, sole_target, step};
 use fnctl_config::api::condition::{Status, find};
 use fnctl_config::api::route::TrafficTarget;
 use fnctl_config::api::{Configuration, Revision, Route};
@@ -67,7 +67,9 @@ fn a_latest_revision_that_is_not_ready_takes_nothing() {
     ];
     for (named, expected) in rows {
         let actual = assign(&named);
-        let actual = actual.as_ref().map(|share| (share.revision_name.as_deref().unwrap_or(""), share.latest_revision == Some(true)));
+        let actual = actual
+            .as_ref()
+            .map(|share| (share.revision_name.as_deref().unwrap_or(""), share.latest_revision == Some(true)));
         let actual = actual.map_err(|(status, cause)| (*status, cause.reason.as_str()));
         assert_eq!(actual, expected);
     }

@@ -25,7 +25,8 @@ fn dependents_have_its_name_labels_and_annotations() {
         (configuration.labels(), configuration.annotations(), configuration.owner_references()),
         (route.labels(), route.annotations(), route.owner_references()),
     ] {
-        let expected = json!({"team": "a", "serving.knative.dev/service": "hello", "serving.knative.dev/serviceUID": "s-1"});
+        let expected =
+            json!({"team": "a", "serving.knative.dev/service": "hello", "serving.knative.dev/serviceUID": "s-1"});
         assert_eq!(json!(labels), expected);
         assert_eq!(json!(annotations), json!({"note": "x"}));
         assert_eq!(owners[0].uid, "s-1");
@@ -52,10 +53,12 @@ fn ready_is_what_its_dependents_are() {
     let ready = json!([{"type": "Ready", "status": "True"}]);
     let failed = json!([{"type": "Ready", "status": "False", "reason": "RevisionFailed", "message": "m"}]);
     let known = |generation: i64, conditions: &Value| json!({"observedGeneration": generation, "conditions": conditions, "latestReadyRevisionName": "hello-00002"});
-    let routed = |revision: &str| json!({
-        "observedGeneration": 1, "conditions": ready,
-        "traffic": [{"revisionName": revision, "latestRevision": true, "percent": 100}],
-    });
+    let routed = |revision: &str| {
+        json!({
+            "observedGeneration": 1, "conditions": ready,
+            "traffic": [{"revisionName": revision, "latestRevision": true, "percent": 100}],
+        })
+    };
     let some = |text: &str| Some(text.to_owned());
     assert_eq!(status_of(known(2, &ready), routed("hello-00002")), (Status::True, None, 3));
     assert_eq!(status_of(known(1, &ready), routed("hello-00002")), (Status::Unknown, some("OutOfDate"), 3));
