@@ -321,3 +321,49 @@ pub const RETENTION_BYTES_DEFAULT: u64 = 10 << 30;
 pub const RECONCILE_RETRY_DELAY: Duration = Duration::from_secs(2);
 /// Largest settings file of a node, in bytes. Above it: refused at start.
 pub const NODE_FILE_BYTES_MAX: u64 = 1 << 20;
+
+// Buckets.
+
+/// Buckets of one node. Above it: `TooManyBuckets`.
+pub const BUCKETS_MAX: u64 = 1_000;
+/// Key of an object, in bytes of its UTF-8: as S3. Above it: `KeyTooLongError`.
+pub const BUCKET_KEY_BYTES_MAX: usize = 1_024;
+/// Largest object of one PUT or part, in bytes: as S3. Above it: `EntityTooLarge`.
+pub const BUCKET_PUT_BYTES_MAX: u64 = 5 << 30;
+/// Largest object made of parts, in bytes. Above it: `EntityTooLarge`. S3 has 5 TiB; one node's disk has less.
+pub const BUCKET_OBJECT_BYTES_MAX: u64 = 512 << 30;
+/// User metadata of an object, names and values, in bytes: as S3. Above it: `MetadataTooLarge`.
+pub const BUCKET_METADATA_BYTES_MAX: usize = 2 << 10;
+/// Highest number of a part: as S3. Above it: `InvalidArgument`.
+pub const BUCKET_PARTS_MAX: u32 = 10_000;
+/// Multipart uploads that are open at once. Above it: `SlowDown`; those that were forgotten want an abort.
+pub const BUCKET_UPLOADS_MAX: u64 = 1_000;
+/// Keys in one page of a listing, and keys of one multi-delete: as S3. Above it: this many; a multi-delete is refused.
+pub const BUCKET_LIST_MAX: usize = 1_000;
+/// Bytes that an object is written and read in at once, on a thread for blocking work.
+pub const BUCKET_CHUNK_BYTES: usize = 512 << 10;
+/// Writes that wait for the committer of the buckets. Above it: `SlowDown`.
+pub const BUCKET_COMMITS_QUEUED_MAX: usize = 1_024;
+/// Writes that share the syncs of one commit.
+pub const BUCKET_COMMIT_WRITES_MAX: usize = 256;
+/// Bytes that must stay free on the disk of the buckets; twice the mark of the logs, so that objects stop before events
+/// do and deletes still work. Below it: 507, and S3's `SlowDown`.
+pub const BUCKET_FREE_BYTES_MIN: u64 = 2 * EVENT_LOG_FREE_BYTES_MIN;
+/// Changes of buckets are kept this long, and longer while a source waits for them.
+pub const CHANGES_RETENTION_AGE: Duration = Duration::from_secs(24 * 3_600);
+/// Changes of buckets take at most this many bytes of disk, and more while a source waits for them.
+pub const CHANGES_RETENTION_BYTES: u64 = 1 << 30;
+/// Open connections to the S3 endpoint. Above it: new ones wait in the kernel's backlog.
+pub const S3_CONNECTIONS_MAX: usize = 1_024;
+/// Time without a byte of an upload after which it is given up: `RequestTimeout`.
+pub const S3_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// XML of a request to the S3 endpoint, in bytes: 10,000 parts, or 1,000 keys of 1,024 bytes. Above it: refused.
+pub const S3_XML_BYTES_MAX: usize = 4 << 20;
+/// Changes that a source reads, and publishes to a broker as one unit.
+pub const SOURCE_BATCH_CHANGES: usize = 100;
+/// Bytes of the changes that a source reads at once, about.
+pub const SOURCE_BATCH_BYTES: usize = 512 << 10;
+/// First wait of a source whose sink did not take an event; it doubles.
+pub const SOURCE_BACKOFF: Duration = Duration::from_millis(200);
+/// Longest wait of a source between two attempts: a sink that comes back is not waited for much longer.
+pub const SOURCE_BACKOFF_MAX: Duration = Duration::from_secs(30);
