@@ -58,7 +58,7 @@ pub(crate) fn whole(answer: Response<HyperOutgoingBody>) -> Result<Response<Body
     let mut bytes = Bytes::new();
     let mut more: Option<BytesMut> = None;
     loop {
-        match Pin::new(&mut body).poll_frame(&mut context) {
+        match poll_frame(&mut body, &mut context) {
             Poll::Ready(None) => break,
             Poll::Ready(Some(Ok(frame))) => match (frame.into_data(), &mut more) {
                 (Ok(data), Some(more)) => more.extend_from_slice(&data),
@@ -78,6 +78,17 @@ pub(crate) fn whole(answer: Response<HyperOutgoingBody>) -> Result<Response<Body
         head.headers.remove(header::CONTENT_LENGTH);
     }
     Ok(Response::from_parts(head, body))
+}
+
+/// The next frame that the guest has written. Outside of tokio's budget of a task: a pending that only means "others
+/// first" would look like a body that was never finished.
+fn poll_frame(
+    body: &mut HyperOutgoingBody,
+    context: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, wasmtime_wasi_http::Error>>> {
+    let mut frame =
+        tokio::task::unconstrained(std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context)));
+    Pin::new(&mut frame).poll(context)
 }
 
 /// A body that drives the guest that writes it.
@@ -124,7 +135,7 @@ impl http_body::Body for GuestBody {
         }
         // A trap drops the guest's end of the body, which alone would look like a complete answer; and a guest that
         // ended without finishing its body leaves it pending for ever. Both cut the connection.
-        match Pin::new(&mut this.inner).poll_frame(context) {
+        match poll_frame(&mut this.inner, context) {
             Poll::Ready(None) => match std::mem::replace(&mut this.state, State::Closed) {
                 State::Failed(error) => this.cut(AnswerError::Failed(error)),
                 State::Running(call) => {

@@ -29,10 +29,7 @@ struct Registry {
 /// The routes. State that they make for uploads lives as long as the router.
 pub fn router(artifacts: Artifacts) -> Router {
     let registry = Registry { uploads: Uploads::new(artifacts.clone()), artifacts };
-    Router::new()
-        .route("/v2/", get(async || StatusCode::OK))
-        .route("/v2/{*path}", any(serve))
-        .with_state(registry)
+    Router::new().route("/v2/", get(async || StatusCode::OK)).route("/v2/{*path}", any(serve)).with_state(registry)
 }
 
 /// What a path under `/v2/` names. The name itself holds slashes, so it is read from the right.
@@ -79,7 +76,9 @@ async fn serve(
     let served = match (route, method) {
         (Route::Tags { name }, Method::GET) => registry.tags(name),
         (Route::Manifest { name, target }, Method::GET | Method::HEAD) => registry.manifest(name, target).await,
-        (Route::Manifest { name, target }, Method::PUT) => registry.put_manifest(name, target, request.into_body()).await,
+        (Route::Manifest { name, target }, Method::PUT) => {
+            registry.put_manifest(name, target, request.into_body()).await
+        }
         (Route::Blob { digest, .. }, Method::GET | Method::HEAD) => registry.blob(digest).await,
         (Route::NewUpload { name }, Method::POST) => match query.get("digest") {
             Some(digest) => registry.put_whole(name, digest, request.into_body()).await,
@@ -157,13 +156,7 @@ impl Registry {
         self.finish(name, &id, digest, body).await
     }
 
-    async fn append(
-        &self,
-        name: &str,
-        id: &str,
-        range: Option<&HeaderValue>,
-        body: Body,
-    ) -> Result<Response, Failure> {
+    async fn append(&self, name: &str, id: &str, range: Option<&HeaderValue>, body: Body) -> Result<Response, Failure> {
         // `<start>-<end>`; where it is given it has to continue what is here.
         let start = range.and_then(|range| range.to_str().ok()).and_then(|range| range.split_once('-'));
         let start = start.and_then(|(start, _)| start.trim_start_matches("bytes ").parse().ok());
@@ -282,9 +275,9 @@ fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
 
 /// The disk blocks: not on the threads of connections.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| {
-        Failure::new(StatusCode::SERVICE_UNAVAILABLE, "UNKNOWN", "the node is stopping".to_owned())
-    })
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| Failure::new(StatusCode::SERVICE_UNAVAILABLE, "UNKNOWN", "the node is stopping".to_owned()))
 }
 
 #[cfg(test)]

@@ -147,7 +147,10 @@ async fn grants_are_named_at_deploy_time_and_checked_per_call() {
     let bench = Bench::new();
     let digest = bench.runtime.artifacts().put_component("a", "v1", &crate::testing::guest("storage")).unwrap();
     let error = bench.runtime.prepare(&digest, &Default::default()).await.unwrap_err().to_string();
-    assert!(error.contains("wasi:blobstore/blobstore, which is not granted: add the annotation fnctl.dev/buckets"), "{error}");
+    assert!(
+        error.contains("wasi:blobstore/blobstore, which is not granted: add the annotation fnctl.dev/buckets"),
+        "{error}"
+    );
     let storage = bench
         .start("storage", |revision| {
             revision.grants.buckets.insert("pictures".to_owned(), Access::ReadWrite);
@@ -176,10 +179,7 @@ async fn grants_are_named_at_deploy_time_and_checked_per_call() {
         let body = body.unwrap();
         assert!(head.status() == 502 && body.contains(part), "{method} {path}: {body}");
     }
-    assert!(matches!(
-        crate::capability::blobs::Blobs::list(&*bench.blobs, "private", "", 9).await.as_deref(),
-        Ok([])
-    ));
+    assert!(matches!(crate::capability::blobs::Blobs::list(&*bench.blobs, "private", "", 9).await.as_deref(), Ok([])));
 }
 
 #[tokio::test]

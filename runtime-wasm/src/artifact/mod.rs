@@ -17,7 +17,6 @@ pub use compiled::LoadError;
 pub(crate) use index::is_name;
 pub use index::{Reference, ReferenceError, Target};
 
-
 use crate::engine::Engine;
 use index::{Index, Manifest};
 use sha2::{Digest as _, Sha256};

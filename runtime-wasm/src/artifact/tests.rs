@@ -6,9 +6,8 @@ use std::fs;
 fn references_are_a_table() {
     let digest = "a".repeat(64);
     let tag = |name: &str, tag: &str| Ok(Reference { name: name.to_owned(), target: Target::Tag(tag.to_owned()) });
-    let remote = |image: &str, host: &str| {
-        Err(ReferenceError::Remote { image: image.to_owned(), host: host.to_owned() })
-    };
+    let remote =
+        |image: &str, host: &str| Err(ReferenceError::Remote { image: image.to_owned(), host: host.to_owned() });
     for (image, expected) in [
         ("fnctl.local/default/hello", tag("default/hello", "latest")),
         ("fnctl.local/default/hello:v1.2", tag("default/hello", "v1.2")),

@@ -27,24 +27,28 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Context>) -> Result<()> {
 
 /// An open bucket.
 #[derive(Debug)]
-pub(crate) struct Container {
+#[allow(unreachable_pub, reason = "the generated code publishes it")]
+pub struct Container {
     name: String,
 }
 
 /// A listing and how far it was read.
 #[derive(Debug)]
-pub(crate) struct ObjectNames {
+#[allow(unreachable_pub, reason = "the generated code publishes it")]
+pub struct ObjectNames {
     bucket: String,
     after: String,
 }
 
 /// A value that is being read.
 #[derive(Debug)]
-pub(crate) struct IncomingValue(Blob);
+#[allow(unreachable_pub, reason = "the generated code publishes it")]
+pub struct IncomingValue(Blob);
 
 /// A value that is being written: its bytes wait in a short channel until it is known where they go.
 #[derive(Debug)]
-pub(crate) struct OutgoingValue {
+#[allow(unreachable_pub, reason = "the generated code publishes it")]
+pub struct OutgoingValue {
     sender: Option<mpsc::Sender<Bytes>>,
     finish: oneshot::Sender<()>,
     /// Until `write-data` takes it.

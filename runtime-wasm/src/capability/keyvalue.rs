@@ -13,7 +13,8 @@ type Told<T> = Result<std::result::Result<T, Error>>;
 
 /// An open store.
 #[derive(Debug)]
-pub(crate) struct Bucket {
+#[allow(unreachable_pub, reason = "the generated code publishes it")]
+pub struct Bucket {
     name: String,
 }
 
