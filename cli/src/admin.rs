@@ -1,18 +1,22 @@
 //! The node's own part of the control port, beside the Kubernetes-shaped API: logs, scaling decisions, events, dead
 //! letters, metrics and health. Streams are one JSON document a line.
 
-pub(crate) mod metrics;
+mod events;
+mod metrics;
 
 use crate::compose::Parts;
 use axum::Router;
 use axum::body::Body;
+use axum::middleware;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use fnctl_activator::activator::RevisionView;
-use fnctl_broker::Brokers;
+use fnctl_autoscaler::bounds::Bound;
+use fnctl_autoscaler::history::Record;
 use fnctl_config::snapshot::ObjectKey;
+use fnctl_controller::apiserver::require_token;
 use fnctl_runtime_wasm::logs::Line;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use http::{StatusCode, header};
@@ -20,26 +24,33 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// What needs the token.
-pub(crate) fn routes(parts: Parts) -> Router {
+/// Everything on the control port: what needs the token, and the health of the node, which does not.
+pub(crate) fn router(parts: &Parts) -> Router {
+    let token = Arc::new(parts.api.token().clone());
+    let registry = fnctl_runtime_wasm::registry::router(parts.runtime.artifacts().clone());
+    let own = own(parts.clone()).merge(registry).layer(middleware::from_fn_with_state(token, require_token));
+    health().merge(own).fallback_service(parts.api.router())
+}
+
+fn own(parts: Parts) -> Router {
     let broker = "/fnctl/v1/namespaces/{namespace}/brokers/{broker}";
     Router::new()
         .route("/metrics", get(metrics::metrics))
         .route("/fnctl/v1/functions", get(functions))
         .route("/fnctl/v1/namespaces/{namespace}/functions/{name}/logs", get(logs))
         .route("/fnctl/v1/namespaces/{namespace}/revisions/{name}/scaling", get(scaling))
-        .route(&format!("{broker}/events"), get(events))
-        .route(&format!("{broker}/events/{{event}}"), get(event))
-        .route(&format!("{broker}/why/{{event}}"), get(why))
-        .route(&format!("{broker}/dlq"), get(parked))
-        .route(&format!("{broker}/dlq/redrive"), post(redrive))
+        .route(&format!("{broker}/events"), get(events::events))
+        .route(&format!("{broker}/events/{{event}}"), get(events::event))
+        .route(&format!("{broker}/why/{{event}}"), get(events::why))
+        .route(&format!("{broker}/dlq"), get(events::parked))
+        .route(&format!("{broker}/dlq/redrive"), post(events::redrive))
         .with_state(parts)
 }
 
-/// What answers everybody.
-pub(crate) fn health() -> Router {
+fn health() -> Router {
     Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(async || "ok\n")).route("/healthz", get(async || "ok\n"))
 }
 
@@ -80,11 +91,19 @@ async fn scaling(State(parts): State<Parts>, Path((namespace, name)): Path<(Stri
     let decisions = parts.scaler.decisions(&key).unwrap_or_default();
     let decisions = decisions.iter().map(|explained| {
         json!({"at": at(explained.first_ago), "until": at(explained.last_ago),
-            "desired": explained.record.settled.instances, "reason": explained.record.sentence()})
+            "desired": explained.record.settled.instances, "reason": reason(&explained.record)})
     });
     let mut answer = described(&parts, &view);
     answer["decisions"] = decisions.collect();
     axum::Json(answer).into_response()
+}
+
+/// Why the number is what it is: the bound where one was met, and what the load asked for.
+fn reason(record: &Record) -> String {
+    match record.settled.bound {
+        Bound::Load => record.decision.reason.to_string(),
+        bound => format!("{bound}; {}", record.decision.reason),
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -137,24 +156,4 @@ async fn logs(
 fn log_line(revision: &ObjectKey, line: &Line) -> Value {
     json!({"at": line.time.to_string(), "revision": revision.name, "stream": format!("{:?}", line.stream).to_lowercase(),
         "event": *line.call, "text": line.text})
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct EventQuery {
-    follow: bool,
-    since_seconds: Option<f64>,
-    #[serde(rename = "type")]
-    event_type: Option<String>,
-    limit: Option<usize>,
-    source: Option<String>,
-    trigger: Option<String>,
-    reason: Option<String>,
-}
-
-impl EventQuery {
-    fn since(&self) -> Option<Timestamp> {
-        let since = self.since_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())?;
-        Some(Timestamp::now() - SignedDuration::try_from(since).ok()?)
-    }
 }

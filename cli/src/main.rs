@@ -1,10 +1,13 @@
 //! The `fnctl` binary: a node, and the commands that people and scripts use.
 
+mod admin;
 mod args;
 mod command;
+mod compose;
 mod failure;
 mod jsonpath;
 mod manifest;
+mod node;
 mod output;
 mod public;
 mod push;
@@ -13,13 +16,16 @@ mod target;
 use args::{Arguments, Command};
 use clap::Parser as _;
 use failure::{Exit, Failure, code};
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Command::CompileComponent { arguments } = &arguments.command {
         // A process of its own with tight limits: no runtime, no threads, no connection.
-        return ExitCode::from(fnctl_runtime_wasm::artifact::compile_child(arguments));
+        let [component, output] = arguments.as_slice() else { return ExitCode::from(Exit::Invalid as u8) };
+        let status = fnctl_runtime_wasm::compile::run_child(OsStr::new(component), OsStr::new(output));
+        return ExitCode::from(u8::try_from(status).unwrap_or(1));
     }
     let json = arguments.scope.output.as_deref() == Some("json");
     match run(arguments) {
@@ -40,10 +46,5 @@ fn report(failure: &Failure, json: bool) -> ExitCode {
     if !failure.is_quiet() {
         output::say(if json { failure.to_json() } else { failure.to_string() });
     }
-    ExitCode::from(match failure.exit() {
-        Exit::Failed => 1,
-        Exit::Invalid => 2,
-        Exit::Unreachable => 3,
-        Exit::TimedOut => 4,
-    })
+    ExitCode::from(failure.exit() as u8)
 }

@@ -22,18 +22,18 @@ pub(crate) async fn run(node: Node, on_ready: OnReady<'_>, stop: impl Future<Out
     let (front, fronts) = watch::channel(());
     let (back, backs) = watch::channel(());
     let ready = ready_line(&node);
-    let Node { parts, listeners, synced, .. } = node;
-    let Listeners { data_plane, control, tls, .. } = listeners;
+    let Node { parts, listeners, synced, heavy, lock, .. } = node;
+    let Listeners { data_plane, control, tls } = listeners;
 
     let mut serving = JoinSet::new();
     serving.spawn(data_plane.run(closed(fronts.clone())));
     let mut working = JoinSet::new();
-    working.spawn(parts.clone().brokers_run(closed(backs.clone())));
-    working.spawn(parts.clone().scaler_run(closed(backs.clone())));
-    working.spawn(parts.clone().controllers_run(closed(backs.clone())));
-    working.spawn(parts.clone().projections_run(closed(backs.clone())));
+    working.spawn(parts.clone().run_brokers(closed(backs.clone())));
+    working.spawn(parts.clone().run_scaler(closed(backs.clone())));
+    working.spawn(parts.clone().run_controllers(closed(backs.clone())));
+    working.spawn(parts.clone().run_projections(closed(backs.clone())));
     working.spawn(parts.clone().sweep(closed(backs.clone())));
-    let router = admin::router(parts.clone());
+    let router = admin::router(&parts);
     working.spawn(fnctl_controller::apiserver::serve_tls(control, tls, router, closed(backs.clone())));
 
     let ended = tokio::select! {
@@ -66,6 +66,9 @@ pub(crate) async fn run(node: Node, on_ready: OnReady<'_>, stop: impl Future<Out
         _ = terminate.recv() => tracing::warn!("stopped at once"),
         _ = interrupt.recv() => tracing::warn!("stopped at once"),
     }
+    // Guests that are still at work end here; dropping a runtime inside another would block.
+    heavy.shutdown_background();
+    drop(lock);
     outcome
 }
 

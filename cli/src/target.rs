@@ -3,6 +3,7 @@
 use crate::args::Scope;
 use crate::failure::{Exit, Failure, code};
 use crate::output::{self, Form};
+use fnctl_config::node;
 use futures::AsyncBufReadExt as _;
 use futures::stream::{Stream, StreamExt as _};
 use http::Request;
@@ -77,8 +78,8 @@ fn request(method: &str, path: &str, media_type: &str, body: Vec<u8>) -> Result<
 }
 
 fn kubeconfig_file(scope: &Scope) -> Result<PathBuf, Failure> {
-    let _ = scope;
-    unimplemented!()
+    node::kubeconfig(scope.kubeconfig.clone(), scope.data_dir.clone(), &node::environment())
+        .map_err(|e| Failure::new(Exit::Unreachable, code::NO_NODE, e.to_string()).try_this("fnctl up"))
 }
 
 /// Escapes one part of a path.

@@ -1,5 +1,6 @@
 //! One integration binary. The rules of the repository first, then the behaviour of the real `fnctl` binary.
 
+mod eventing;
 mod harness;
 mod repository;
 mod serving;

@@ -220,13 +220,17 @@ fn explain(answer: &Value) -> Result<(), Failure> {
 
 fn check(arguments: &EventCheck) -> Result<(), Failure> {
     use fnctl_broker::event::check::{Mode, check};
+    use fnctl_broker::event::json as event_json;
     let mode = match arguments.mode {
         CheckMode::Structured => Mode::Structured,
         CheckMode::Batch => Mode::Batch,
         CheckMode::Http => Mode::Http,
     };
-    match check(mode, &read(Path::new(&arguments.file))?) {
-        Ok(events) => output::json(&json!({"valid": true, "events": events})),
+    match check(mode, &read(Path::new(&arguments.file))?.into()) {
+        Ok(events) => {
+            let events: Vec<Value> = events.iter().filter_map(|event| serde_json::from_slice(&event_json::encode(event)).ok()).collect();
+            output::json(&json!({"valid": true, "events": events}))
+        }
         Err(error) => Err(Failure::failed(code::INPUT, format!("{} is no valid CloudEvent", arguments.file)).because(&error)),
     }
 }

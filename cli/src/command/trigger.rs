@@ -1,11 +1,11 @@
 //! `fnctl trigger test`: would this event match, and which clause decides?
 
-use crate::args::{Scope, TriggerCommand, TriggerTest};
+use crate::args::{Scope, TriggerCommand};
 use crate::failure::{Exit, Failure, code};
 use crate::manifest::{self, kind_by_word};
 use crate::output;
 use crate::target::Target;
-use fnctl_broker::event::Event;
+use fnctl_broker::event::json as event_json;
 use serde_json::{Value, json};
 use std::io::BufRead as _;
 use std::path::Path;
@@ -43,7 +43,7 @@ fn matches(spec: &Value, event: &Value) -> Result<Value, Failure> {
         let failure = Failure::invalid(code::INPUT, "the filter is not valid");
         errors.iter().fold(failure, |failure, error| failure.detail(error.to_string()))
     })?;
-    let event = Event::from_structured(event.to_string().as_bytes())
+    let event = event_json::decode(&event.to_string().into_bytes().into())
         .map_err(|e| Failure::invalid(code::INPUT, "the event is not valid").because(&e))?;
     let explained = fnctl_broker::filter::explain(&filter, &event);
     Ok(json!({"matched": explained.matched, "reason": explained.reason}))

@@ -1,22 +1,29 @@
-//! Joins the Revision reconciler to the Wasm runtime: what an image leads to, and whether it can run here.
+//! Joins the reconcilers to the node: what an image leads to, whether it can run here, and whether a bucket is there.
 
 use fnctl_config::snapshot::Revision;
-use fnctl_controller::reconcile::{Artifacts, Rejected};
-use fnctl_runtime_wasm::prepare::PrepareError;
+use fnctl_controller::reconcile::{Artifacts, Buckets, Rejected};
 use fnctl_runtime_wasm::Runtime;
+use fnctl_runtime_wasm::prepare::PrepareError;
 use futures::future::BoxFuture;
 
-/// The runtime's artifact store as the reconciler sees it.
+/// The node as the reconcilers see it.
 #[derive(Debug)]
-pub(crate) struct WasmArtifacts(pub(crate) Runtime);
+pub(crate) struct Ports(pub(crate) Runtime);
 
-impl Artifacts for WasmArtifacts {
+impl Artifacts for Ports {
     fn resolve<'a>(&'a self, image: &'a str) -> BoxFuture<'a, Result<String, Rejected>> {
         Box::pin(async move { self.0.resolve(image).await.map_err(|error| rejected(&error)) })
     }
 
-    fn prepare<'a>(&'a self, digest: &'a str, revision: &'a Revision) -> BoxFuture<'a, Result<(), Rejected>> {
-        Box::pin(async move { self.0.prepare(digest, &revision.grants).await.map(drop).map_err(|error| rejected(&error)) })
+    fn prepare<'a>(&'a self, revision: &'a Revision) -> BoxFuture<'a, Result<(), Rejected>> {
+        let prepared = self.0.prepare(&revision.artifact, &revision.grants);
+        Box::pin(async move { prepared.await.map(drop).map_err(|error| rejected(&error)) })
+    }
+}
+
+impl Buckets for Ports {
+    fn ensure<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), Rejected>> {
+        Box::pin(async move { Err(Rejected::new("NotYet", format!("bucket {bucket:?}: this node has no buckets yet"))) })
     }
 }
 
@@ -30,5 +37,5 @@ fn rejected(error: &PrepareError) -> Rejected {
         PrepareError::Load(_) | PrepareError::Link(_) => "LinkFailed",
         PrepareError::Stopping => "NodeStopping",
     };
-    Rejected { reason: reason.to_owned(), message: error.to_string() }
+    Rejected::new(reason, error.to_string())
 }

@@ -1,10 +1,8 @@
-//! Joins the broker to what runs in this process: functions through the activator, other brokers through their log.
-//! Delivery is activation: an event waits in the same queue as a request from the network.
+//! Joins the broker to the functions of this process: delivery is activation: an event waits in the same queue as a request from the network.
 
 use fnctl_activator::body::Body;
 use fnctl_activator::activator::{Activator, REVISION_HEADER};
 use fnctl_activator::admit::Admission;
-use fnctl_broker::Brokers;
 use fnctl_broker::deliver::{Answered, Deliver, Outcome, Parcel};
 use fnctl_broker::event::http as binding;
 use fnctl_config::limits::REPLY_BYTES_MAX;
@@ -12,7 +10,6 @@ use fnctl_config::snapshot::{Destination, ObjectKey};
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Limited};
-use std::sync::{Arc, OnceLock};
 use tokio::time::{Instant, timeout};
 
 /// Delivers to functions of this home.
@@ -51,9 +48,8 @@ impl Functions {
 }
 
 fn request(parcel: &Parcel, path: &str) -> Result<Request<Body>, String> {
-    let (headers, body) = binding::encode_binary(&parcel.event).map_err(|error| error.to_string())?;
-    let mut request = Request::post(path).body(Body::from(body)).map_err(|error| error.to_string())?;
-    *request.headers_mut() = headers;
+    let mut request = Request::post(path).body(Body::from(parcel.event.data().clone())).map_err(|error| error.to_string())?;
+    *request.headers_mut() = binding::encode_binary(&parcel.event);
     request.headers_mut().insert("prefer", http::HeaderValue::from_static("reply"));
     Ok(request)
 }
@@ -70,29 +66,4 @@ async fn read(response: Response<Body>, begun: Instant) -> Result<Outcome, Outco
         duration: begun.elapsed(),
         instance,
     }))
-}
-
-/// Delivers to brokers of this home. They are opened with this adapter in hand, so they are set a moment later.
-#[derive(Debug, Default)]
-pub(crate) struct OtherBrokers(pub(crate) Arc<OnceLock<Brokers>>);
-
-impl Deliver for OtherBrokers {
-    fn deliver(&self, parcel: Parcel) -> BoxFuture<'_, Outcome> {
-        Box::pin(async move {
-            let (Some(brokers), Destination::Broker { key }) = (self.0.get(), &parcel.destination) else {
-                return Outcome::NotAdmitted { reason: "the brokers are not open yet".to_owned() };
-            };
-            let begun = Instant::now();
-            match brokers.publish(key, (*parcel.event).clone()).await {
-                Ok(_) => Outcome::Answered(Answered {
-                    status: http::StatusCode::ACCEPTED.as_u16(),
-                    headers: http::HeaderMap::new(),
-                    body: bytes::Bytes::new(),
-                    duration: begun.elapsed(),
-                    instance: None,
-                }),
-                Err(refused) => Outcome::Failed { reason: refused.to_string(), duration: begun.elapsed() },
-            }
-        })
-    }
 }

@@ -57,7 +57,10 @@ impl Home {
         running.spawn(Controllers::run(client.clone(), settings, ports, std::future::pending()));
         let projected = client.clone();
         running.spawn(async move {
-            let sink = move |update| tell.try_send(update).expect("room");
+            let sink = move |update| {
+                let tell = tell.clone();
+                Box::pin(async move { tell.send(update).await.expect("the test listens") }) as futures::future::BoxFuture<_>
+            };
             project::run(projected, "localhost".to_owned(), sink, std::future::pending()).await;
         });
         Self { client, updates, _running: running, _directory: directory }

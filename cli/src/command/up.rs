@@ -1,0 +1,45 @@
+//! `fnctl up`: a node in this process.
+
+use crate::args::{Scope, Up};
+use crate::compose;
+use crate::failure::{Failure, code};
+use crate::node;
+use crate::output::{self, Form};
+use fnctl_config::node::{Flags, Node};
+use serde_json::Value;
+
+pub(crate) async fn run(arguments: Up, scope: &Scope) -> Result<(), Failure> {
+    let form = Form::parse(scope.output.as_deref())?;
+    let settings = settings(arguments, scope)?;
+    let node = compose::build(&settings).await?;
+    let mut on_ready = |ready: &Value| match form.is_json() {
+        true => output::json(ready),
+        false => {
+            welcome(ready);
+            Ok(())
+        }
+    };
+    node::run(node, &mut on_ready, std::future::pending()).await
+}
+
+fn settings(arguments: Up, scope: &Scope) -> Result<Node, Failure> {
+    let flags = Flags {
+        data_dir: scope.data_dir.clone(),
+        http: arguments.http,
+        control: arguments.control,
+        s3: arguments.s3,
+        config: arguments.config,
+    };
+    Node::resolve(flags, &fnctl_config::node::environment()).map_err(|errors| {
+        let failure = Failure::invalid(code::INPUT, "the node's settings are not valid");
+        errors.iter().fold(failure, |failure, error| failure.detail(error.to_string()))
+    })
+}
+
+fn welcome(ready: &Value) {
+    let text = |field: &str| ready[field].as_str().unwrap_or_default().to_owned();
+    output::say(format!("functions and brokers  {}", text("http")));
+    output::say(format!("API                    {}", text("control")));
+    output::say(format!("kubectl and kn         export KUBECONFIG={}", text("kubeconfig")));
+    output::say("ready; next: fnctl deploy examples/hello (Ctrl-C stops)");
+}

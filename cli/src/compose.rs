@@ -1,0 +1,263 @@
+//! The composition root: settings in, a node out. The only place that knows concrete adapters; read it as a list.
+
+mod artifacts;
+mod deliver;
+mod events;
+mod logs;
+mod scale;
+
+use crate::failure::{Failure, code};
+use artifacts::Ports;
+use fnctl_activator::activator::{Activator, Settings as ActivatorSettings};
+use fnctl_activator::serve::{Server, ServerSettings};
+use fnctl_autoscaler::fleet::Origin;
+use fnctl_autoscaler::run::Scaler;
+use fnctl_broker::broker::{Brokers, LogChoice, Options as BrokerOptions};
+use fnctl_broker::deliver::address::{Policy, Private};
+use fnctl_broker::deliver::http::HttpDeliver;
+use fnctl_broker::vfs::disk::Disk;
+use fnctl_config::node::{self, LogChoice as LogSetting};
+use fnctl_config::snapshot::Change;
+use fnctl_controller::apiserver::store::Place;
+use fnctl_controller::apiserver::{ApiServer, Token, kubeconfig, tls};
+use fnctl_controller::project::{self, Update};
+use fnctl_controller::reconcile::{Controllers, Settings as ControllerSettings};
+use fnctl_runtime_wasm::capability::blobs::MemoryBlobs;
+use fnctl_runtime_wasm::capability::key_values::MemoryKeyValues;
+use fnctl_runtime_wasm::compile::Compiler;
+use fnctl_runtime_wasm::{Options as RuntimeOptions, Runtime, heavy};
+use scale::Scaling;
+use std::fs::{self, File, TryLockError};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, oneshot};
+
+/// Components that ship inside the binary, by their names under `fnctl.local`.
+const EMBEDDED: &[(&str, &[u8])] = &[
+    ("examples/hello", include_bytes!("../../examples/hello/hello.wasm")),
+    ("examples/xray", include_bytes!("../../examples/xray/xray.wasm")),
+    ("examples/xray-alert", include_bytes!("../../examples/xray/alert.wasm")),
+    ("examples/xray-phantom", include_bytes!("../../examples/xray/phantom.wasm")),
+];
+
+/// A node that is bound and not yet running.
+pub(crate) struct Node {
+    pub(crate) parts: Parts,
+    pub(crate) listeners: Listeners,
+    pub(crate) addresses: Addresses,
+    pub(crate) kubeconfig: PathBuf,
+    /// Done when everything that was stored runs again.
+    pub(crate) synced: oneshot::Receiver<()>,
+    /// Threads for functions that need much CPU.
+    pub(crate) heavy: tokio::runtime::Runtime,
+    /// Held while the node lives: one data directory, one node.
+    pub(crate) lock: File,
+}
+
+/// What listens where.
+pub(crate) struct Listeners {
+    pub(crate) data_plane: Server,
+    pub(crate) control: TcpListener,
+    pub(crate) tls: Arc<rustls::ServerConfig>,
+}
+
+/// Where a node can be reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    pub(crate) http: SocketAddr,
+    pub(crate) control: SocketAddr,
+}
+
+/// The parts of a node, joined. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) activator: Activator,
+    pub(crate) scaler: Scaler,
+    pub(crate) scaling: Scaling,
+    pub(crate) runtime: Runtime,
+    pub(crate) brokers: Brokers,
+    pub(crate) api: ApiServer,
+    ports: Arc<Ports>,
+    settings: ControllerSettings,
+    /// Whether what was stored runs again: revisions that appear later are new.
+    synced: Arc<AtomicBool>,
+    on_synced: Arc<Mutex<Option<oneshot::Sender<()>>>>,
+}
+
+/// Opens and joins everything; binds the listeners. Nothing runs yet.
+pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
+    let lock = lock(&settings.data_dir)?;
+    let folder = |name: &str| settings.data_dir.join(name);
+    let http = bind("http", settings.http).await?;
+    let control = bind("control", settings.control).await?;
+    let addresses = Addresses { http: address(&http)?, control: address(&control)? };
+
+    let heavy = heavy::runtime().map_err(|e| broken("cannot start threads", &e))?;
+    let runtime = Runtime::open(RuntimeOptions {
+        artifacts: folder("artifacts"),
+        compiler: Compiler::new(executable()?, ["compile-component"]),
+        guest_memory_bytes: settings.guest_memory_bytes,
+        heavy: Some(heavy.handle().clone()),
+        blobs: Arc::new(MemoryBlobs::with_buckets(&[])),
+        key_values: Arc::new(MemoryKeyValues::default()),
+        own_addresses: vec![addresses.http, addresses.control],
+    })
+    .map_err(|e| broken("cannot open the artifact store", &e))?;
+    runtime.artifacts().embed(EMBEDDED).map_err(|e| broken("cannot store the components of the examples", &e))?;
+
+    let scaler = Scaler::new();
+    let poke = { let scaler = scaler.clone(); Arc::new(move |revision: &_| scaler.poke(revision)) };
+    let activator = Activator::new(Arc::new(runtime.clone()), ActivatorSettings { poke: Some(poke), ..Default::default() });
+    let scaling = Scaling::new(activator.clone());
+
+    let brokers = open_brokers(settings, &folder("broker"), &activator, addresses)?;
+    let token = Token::load_or_create(&folder("token")).map_err(|e| broken("cannot read or make the token", &e))?;
+    let identity = tls::load_or_create(&folder("tls")).map_err(|e| broken("cannot read or make the certificate", &e))?;
+    let function_logs = Arc::new(logs::FunctionLogs(runtime.logs().clone()));
+    let api = ApiServer::open(Place::File(folder("api.redb")), token, function_logs).await;
+    let api = api.map_err(|e| broken("cannot open the store of API objects", &e))?;
+    let kubeconfig = folder("kubeconfig");
+    kubeconfig::write(&kubeconfig, &format!("https://{}", addresses.control), &identity.authority_pem, api.token())
+        .map_err(|e| broken("cannot write the kubeconfig", &e))?;
+
+    let ingress: Arc<dyn fnctl_activator::serve::EventIngress> = Arc::new(events::Ingress(brokers.clone()));
+    let server = ServerSettings { hosts: settings.hosts.clone(), events: Some(ingress), ..Default::default() };
+    let data_plane = Server::new(http, activator.clone(), server);
+    let (on_synced, synced) = oneshot::channel();
+    let parts = Parts {
+        activator,
+        scaler,
+        scaling,
+        ports: Arc::new(Ports(runtime.clone())),
+        runtime,
+        brokers,
+        api,
+        settings: ControllerSettings { domain: settings.domain.clone(), http_port: addresses.http.port() },
+        synced: Arc::default(),
+        on_synced: Arc::new(Mutex::new(Some(on_synced))),
+    };
+    let listeners = Listeners { data_plane, control, tls: identity.server };
+    Ok(Node { parts, listeners, addresses, kubeconfig, synced, heavy, lock })
+}
+
+fn open_brokers(settings: &node::Node, folder: &Path, activator: &Activator, own: Addresses) -> Result<Brokers, Failure> {
+    // While only this machine can reach the node, its user may send events to anything on it.
+    let private = if own.http.ip().is_loopback() { Private::Allowed } else { Private::Refused };
+    let log = match settings.log {
+        LogSetting::Segments => LogChoice::Segments(Default::default()),
+        LogSetting::Memory => LogChoice::Memory,
+    };
+    Brokers::open(BrokerOptions {
+        vfs: Arc::new(Disk),
+        directory: folder.to_owned(),
+        log,
+        functions: Arc::new(deliver::Functions(activator.clone())),
+        uris: Arc::new(HttpDeliver::new(Policy { private, closed: vec![own.control] })),
+    })
+    .map_err(|e| broken("cannot open the brokers' state", &e))
+}
+
+/// One data directory, one node. The lock goes with the process, however it ends.
+fn lock(folder: &Path) -> Result<File, Failure> {
+    let unusable = |e: &dyn std::error::Error| {
+        Failure::failed(code::NODE, format!("the data directory {} cannot be used", folder.display()))
+            .because(e)
+            .try_this("fnctl up --data-dir DIR")
+    };
+    make_private(folder).map_err(|e| unusable(&e))?;
+    let file = File::options().create(true).truncate(false).write(true).open(folder.join("lock")).map_err(|e| unusable(&e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(Failure::failed(code::NODE, format!("another node runs in the data directory {}", folder.display()))
+                .try_this("fnctl up --data-dir OTHER, or stop that node"))
+        }
+        Err(TryLockError::Error(error)) => Err(unusable(&error)),
+    }
+}
+
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+async fn bind(what: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|e| {
+        Failure::failed(code::NODE, format!("cannot listen on {address} ({what})")).because(&e).try_this(format!("fnctl up --{what} 127.0.0.1:0"))
+    })
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
+    listener.local_addr().map_err(|e| broken("a listener has no address", &e))
+}
+
+fn executable() -> Result<PathBuf, Failure> {
+    std::env::current_exe().map_err(|e| broken("the program does not know where it is", &e))
+}
+
+fn broken(what: &str, error: &dyn std::error::Error) -> Failure {
+    Failure::failed(code::NODE, what).because(error)
+}
+
+impl Parts {
+    /// Tells every part of the data plane.
+    async fn apply(&self, change: Change) {
+        let origin = if self.synced.load(Ordering::Relaxed) { Origin::Created } else { Origin::Restored };
+        self.activator.apply(&change);
+        self.scaler.change(&change, origin);
+        if let Change::RevisionGone(revision) = &change {
+            self.runtime.logs().remove(revision);
+        }
+        if let Err(error) = self.brokers.apply(&change).await {
+            tracing::error!(%error, "a broker or trigger does not run");
+        }
+    }
+
+    async fn take(&self, update: Update) {
+        match update {
+            Update::Change(change) => self.apply(change).await,
+            Update::Synced => {
+                if let Err(error) = self.brokers.settle().await {
+                    tracing::error!(%error, "the state of deleted triggers is kept");
+                }
+                self.synced.store(true, Ordering::Relaxed);
+                if let Some(on_synced) = self.on_synced.lock().await.take() {
+                    // Nobody waits any more where the node is stopping already.
+                    let _ = on_synced.send(());
+                }
+            }
+        }
+    }
+
+    pub(crate) async fn run_projections(self, shutdown: impl Future<Output = ()> + Send) {
+        let (client, domain) = (self.api.client(), self.settings.domain.clone());
+        let sink = |update| {
+            let parts = self.clone();
+            Box::pin(async move { parts.take(update).await }) as futures::future::BoxFuture<'static, ()>
+        };
+        project::run(client, domain, sink, shutdown).await;
+    }
+
+    pub(crate) async fn run_controllers(self, shutdown: impl Future<Output = ()> + Send + 'static) {
+        Controllers::run(self.api.client(), self.settings.clone(), self.ports.clone(), shutdown).await;
+    }
+
+    pub(crate) async fn run_scaler(self, shutdown: impl Future<Output = ()> + Send) {
+        let scaling = Arc::new(self.scaling.clone());
+        self.scaler.run(scaling.clone(), scaling, shutdown).await;
+    }
+
+    pub(crate) async fn run_brokers(self, shutdown: impl Future<Output = ()> + Send) {
+        self.brokers.run(shutdown).await;
+    }
+
+    pub(crate) async fn sweep(self, shutdown: impl Future<Output = ()> + Send) {
+        tokio::select! {
+            () = shutdown => {}
+            () = self.api.sweep_events() => {}
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Events on a real node: accepted, filtered, delivered, explained, parked and redriven; and what a kill leaves.
+
+use crate::harness::{Data, Node, shown};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+const BROKER_AND_TRIGGER: &str = r#"
+apiVersion: eventing.knative.dev/v1
+kind: Broker
+metadata: {name: default}
+---
+apiVersion: eventing.knative.dev/v1
+kind: Trigger
+metadata: {name: greetings}
+spec:
+  broker: default
+  filters:
+  - prefix: {type: com.example.}
+  subscriber: {ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: hello}}
+"#;
+
+/// Nobody listens on the discard port of this machine.
+const NOWHERE: &str = r#"
+apiVersion: eventing.knative.dev/v1
+kind: Trigger
+metadata: {name: nowhere}
+spec:
+  broker: default
+  filters:
+  - exact: {type: com.example.lost}
+  delivery: {retry: 1, backoffPolicy: linear, backoffDelay: PT0.1S}
+  subscriber: {uri: "http://127.0.0.1:9/"}
+"#;
+
+fn apply(node: &Node, manifest: &str) {
+    let folder = Data::fresh();
+    let file = folder.path().join("manifest.yaml");
+    std::fs::write(&file, manifest).expect("the manifest is written");
+    node.text(&["apply", "-f", &file.display().to_string()]);
+}
+
+fn node_with_broker() -> Node {
+    let node = Node::start();
+    node.json(&["deploy", "examples/hello"]);
+    apply(&node, BROKER_AND_TRIGGER);
+    node.text(&["wait", "trigger/greetings", "--for", "condition=Ready"]);
+    node
+}
+
+/// Asks `event why` until the trigger's outcome is final, and answers that trigger's row.
+fn outcome(node: &Node, id: &str, trigger: &str) -> Value {
+    loop {
+        let answer = node.json(&["event", "why", id, "--trigger", trigger]);
+        let row = answer["triggers"][0].clone();
+        match row["outcome"].as_str() {
+            Some("pending" | "retrying") => std::thread::yield_now(),
+            Some(_) => return row,
+            None => panic!("trigger {trigger} is not in {answer}"),
+        }
+    }
+}
+
+#[test]
+fn an_event_is_delivered_filtered_and_explained() {
+    let node = node_with_broker();
+    let sent = node.json(&["event", "send", "--type", "com.example.greeting", "--id", "one", "--data", r#"{"to":"you"}"#]);
+    assert_eq!(sent["accepted"], 1);
+    assert_eq!(sent["events"][0]["id"], "one");
+    assert!(sent["events"][0]["position"].is_string(), "{sent}");
+    let row = outcome(&node, "one", "greetings");
+    assert_eq!(row["outcome"], "delivered", "{row}");
+    assert_eq!(row["attempts"][0]["status"], 200, "{row}");
+    let logs = node.text(&["logs", "hello", "--event", "one"]);
+    assert!(logs.contains("one") || logs.contains("com.example.greeting"), "the function saw the event: {logs}");
+
+    node.json(&["event", "send", "--type", "org.other", "--id", "two"]);
+    let row = outcome(&node, "two", "greetings");
+    assert_eq!(row["outcome"], "filtered", "{row}");
+    assert!(row["reason"].as_str().is_some_and(|reason| reason.contains("type")), "the reason names the clause: {row}");
+
+    let listed = node.text(&["event", "list"]);
+    assert!(listed.contains("com.example.greeting") && listed.contains("org.other"), "{listed}");
+    let shown_event = node.json(&["event", "show", "one"]);
+    assert_eq!(shown_event["data"], json!({"to": "you"}), "{shown_event}");
+    let unknown = node.fnctl(&["event", "why", "never-seen"]);
+    assert_eq!(unknown.status.code(), Some(1), "{}", shown(&unknown));
+}
+
+#[test]
+fn a_refused_event_says_why() {
+    let node = node_with_broker();
+    let refused = node.fnctl(&["event", "send", "--type", "com.example.x", "--id", "bad", "--extension", "not_allowed=1"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", shown(&refused));
+    assert!(shown(&refused).contains("not_allowed"), "the attribute is named: {}", shown(&refused));
+    let unknown_broker = node.fnctl(&["event", "send", "--broker", "nothing", "--type", "x"]);
+    assert_eq!(unknown_broker.status.code(), Some(1), "{}", shown(&unknown_broker));
+}
+
+#[test]
+fn an_exhausted_event_is_parked_and_redriven() {
+    let node = node_with_broker();
+    apply(&node, NOWHERE);
+    node.text(&["wait", "trigger/nowhere", "--for", "condition=Ready"]);
+    node.json(&["event", "send", "--type", "com.example.lost", "--id", "lost"]);
+    let row = outcome(&node, "lost", "nowhere");
+    assert_eq!(row["outcome"], "parked", "{row}");
+    assert_eq!(row["attempts"].as_array().map(Vec::len), Some(2), "one try and one retry: {row}");
+    let parked = node.json(&["dlq", "list", "--trigger", "nowhere"]);
+    assert_eq!(parked["attempts"], 2, "{parked}");
+
+    apply(&node, &NOWHERE.replace(r#"{uri: "http://127.0.0.1:9/"}"#, "{ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: hello}}"));
+    node.text(&["wait", "trigger/nowhere", "--for", "condition=Ready"]);
+    let redriven = loop {
+        // The new subscriber reaches the broker a moment after the trigger is ready.
+        let redriven = node.json(&["dlq", "redrive", "--trigger", "nowhere"]);
+        if redriven["remaining"].as_array().is_none_or(Vec::is_empty) {
+            break redriven;
+        }
+    };
+    assert_eq!(redriven["redriven"], 1, "{redriven}");
+    assert_eq!(node.text(&["dlq", "list", "--trigger", "nowhere"]), "");
+}
+
+/// Sends events one after another until the node is gone, and answers the ids of those that it accepted.
+fn send_until_killed(address: &str, from: usize) -> BTreeSet<String> {
+    let mut accepted = BTreeSet::new();
+    for number in from.. {
+        let id = format!("event-{number}");
+        let Ok(answer) = post(address, &id) else { break };
+        if answer.starts_with("HTTP/1.1 202") {
+            accepted.insert(id);
+        }
+    }
+    accepted
+}
+
+fn post(address: &str, id: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    let head = format!(
+        "POST /-/broker/default/default HTTP/1.1\r\nhost: localhost\r\nce-specversion: 1.0\r\nce-type: com.example.kill\r\n\
+         ce-source: test\r\nce-id: {id}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// What was accepted before a kill and is not delivered after the node came back.
+fn lost_after_kill(settings: &str) -> BTreeSet<String> {
+    let data = Data::fresh();
+    std::fs::write(data.path().join("node.yaml"), settings).expect("the settings are written");
+    let node = Node::start_in(data);
+    node.json(&["deploy", "examples/hello"]);
+    apply(&node, BROKER_AND_TRIGGER);
+    node.text(&["wait", "trigger/greetings", "--for", "condition=Ready"]);
+    let address = node.ready["http"].as_str().and_then(|url| url.strip_prefix("http://")).expect("an address").to_owned();
+    let sender = std::thread::spawn(move || send_until_killed(&address, 0));
+    // Killed in the middle of its work: when the hundredth event is in.
+    while !node.fnctl(&["event", "show", "event-100"]).status.success() {
+        std::thread::yield_now();
+    }
+    let data = node.kill();
+    let accepted = sender.join().expect("the sender ends with the node");
+    assert!(accepted.len() >= 100, "only {} events were accepted", accepted.len());
+    let node = Node::start_in(data);
+    let is_lost = |id: &&String| {
+        let known = node.fnctl(&["event", "why", id.as_str(), "--trigger", "greetings"]);
+        !known.status.success() || outcome(&node, id, "greetings")["outcome"] != "delivered"
+    };
+    accepted.iter().filter(is_lost).cloned().collect()
+}
+
+#[test]
+fn a_kill_loses_no_accepted_event() {
+    let lost = lost_after_kill("log: segments\n");
+    assert!(lost.is_empty(), "accepted with 202 and lost: {lost:?}");
+}
+
+/// The same test must see the loss where a broker answers before it writes.
+#[test]
+fn the_kill_test_sees_a_log_in_memory() {
+    let lost = lost_after_kill("log: memory\n");
+    assert!(!lost.is_empty(), "a log in memory cannot survive a kill");
+}
