@@ -259,3 +259,18 @@ async fn a_namespace_waits_for_finalizers_of_its_content() {
     store.submit(Operation::Update(key, stored.version, object)).await.unwrap();
     assert!(store.snapshot().unwrap().get(&namespace).unwrap().is_none());
 }
+
+#[tokio::test]
+async fn of_two_writes_from_one_version_the_second_is_refused() {
+    let store = open(&Disk::default()).unwrap();
+    namespace(&store).await;
+    let (key, object) = config_map("a");
+    create(&store, (key.clone(), object.clone())).await.unwrap();
+    let version = store.snapshot().unwrap().get(&key).unwrap().unwrap().version;
+    let update = || store.submit(Operation::Update(key.clone(), version, object.clone()));
+    let (first, second) = futures::future::join(update(), update()).await;
+    assert!(first.is_ok() && matches!(second, Err(Refused::Conflict)), "{first:?} {second:?}");
+    let preconditions = Preconditions { uid: None, version: Some(version.to_string()) };
+    let gone = store.submit(Operation::Delete { key, preconditions, cascade: Cascade::Background }).await;
+    assert!(matches!(gone, Err(Refused::Conflict)));
+}
