@@ -52,9 +52,27 @@ pub(crate) struct Node {
     /// Done when everything that was stored runs again.
     pub(crate) synced: oneshot::Receiver<()>,
     /// Threads for functions that need much CPU.
-    pub(crate) heavy: tokio::runtime::Runtime,
+    pub(crate) heavy: HeavyThreads,
     /// Held while the node lives: one data directory, one node.
     pub(crate) lock: File,
+}
+
+/// Threads of their own for heavy functions. Dropping them ends what still runs there, and does not wait for it.
+#[derive(Debug)]
+pub(crate) struct HeavyThreads(Option<tokio::runtime::Runtime>);
+
+impl HeavyThreads {
+    fn handle(&self) -> Option<tokio::runtime::Handle> {
+        self.0.as_ref().map(|runtime| runtime.handle().clone())
+    }
+}
+
+impl Drop for HeavyThreads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// What listens where.
@@ -95,12 +113,12 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
     let control = bind("control", settings.control).await?;
     let addresses = Addresses { http: address(&http)?, control: address(&control)? };
 
-    let heavy = heavy::runtime().map_err(|e| broken("cannot start threads", &e))?;
+    let heavy = HeavyThreads(Some(heavy::runtime().map_err(|e| broken("cannot start threads", &e))?));
     let runtime = Runtime::open(RuntimeOptions {
         artifacts: folder("artifacts"),
         compiler: Compiler::new(executable()?, ["compile-component"]),
         guest_memory_bytes: settings.guest_memory_bytes,
-        heavy: Some(heavy.handle().clone()),
+        heavy: heavy.handle(),
         blobs: Arc::new(MemoryBlobs::with_buckets(&[])),
         key_values: Arc::new(MemoryKeyValues::default()),
         own_addresses: vec![addresses.http, addresses.control],

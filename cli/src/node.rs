@@ -66,9 +66,7 @@ pub(crate) async fn run(node: Node, on_ready: OnReady<'_>, stop: impl Future<Out
         _ = terminate.recv() => tracing::warn!("stopped at once"),
         _ = interrupt.recv() => tracing::warn!("stopped at once"),
     }
-    // Guests that are still at work end here; dropping a runtime inside another would block.
-    heavy.shutdown_background();
-    drop(lock);
+    drop((heavy, lock));
     outcome
 }
 
