@@ -367,3 +367,7 @@ pub const SOURCE_BATCH_BYTES: usize = 512 << 10;
 pub const SOURCE_BACKOFF: Duration = Duration::from_millis(200);
 /// Longest wait of a source between two attempts: a sink that comes back is not waited for much longer.
 pub const SOURCE_BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// All annotations of one object, keys and values, in bytes: as Kubernetes. Above it: refused.
+pub const ANNOTATIONS_BYTES_MAX: usize = 256 << 10;
+/// All values of a ConfigMap or a Secret, in bytes: as Kubernetes. Above it: refused.
+pub const MAP_BYTES_MAX: usize = 1 << 20;

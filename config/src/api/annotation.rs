@@ -28,6 +28,18 @@ pub const STRICT_REPLY: &str = "fnctl.dev/strict-reply";
 pub const ENGINE: &str = "fnctl.dev/engine";
 /// On a Trigger: `ordered` delivers one event at a time per partition key; `unordered` is the default.
 pub const DELIVERY_ORDER: &str = "kafka.eventing.knative.dev/delivery.order";
+/// On a Broker: what kind of broker it is.
+pub const BROKER_CLASS: &str = "eventing.knative.dev/broker.class";
+/// The class of brokers that name none: Knative's default, and what this node's brokers answer to.
+pub const BROKER_CLASS_DEFAULT: &str = "MTChannelBasedBroker";
+/// On a Trigger: an object that must be ready first. Refused for now.
+pub const DEPENDENCY: &str = "knative.dev/dependency";
+/// On a Trigger: makes its broker. Refused.
+pub const INJECTION: &str = "eventing.knative.dev/injection";
+/// Annotations of ours that work on revisions only.
+pub const OF_REVISIONS: [&str; 6] = [REUSE, CPU, BUCKETS, KEY_VALUE, OUTBOUND, ENGINE];
+/// All annotations under our own prefix.
+pub const OURS: [&str; 8] = [REUSE, CPU, BUCKETS, KEY_VALUE, OUTBOUND, ENGINE, RETENTION, STRICT_REPLY];
 /// Prefix of the autoscaler's annotations.
 pub const AUTOSCALING: &str = "autoscaling.knative.dev/";
 
@@ -42,8 +54,10 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// The value of an annotation; the autoscaler's may also be written in camel case, as older manifests do.
     fn text(&self, key: &str) -> Option<&str> {
-        self.annotations.get(key).map(String::as_str)
+        let older = || self.annotations.get(&camel_case(key)).filter(|_| key.starts_with(AUTOSCALING));
+        self.annotations.get(key).or_else(older).map(String::as_str)
     }
 
     fn invalid(&mut self, key: &str, why: impl Display) {
@@ -99,6 +113,9 @@ pub fn scale(annotations: &Annotations, container_concurrency: u32, path: &str) 
     if reader.text(&key("class")).is_some_and(|class| class != "kpa.autoscaling.knative.dev") {
         reader.invalid(&key("class"), "only kpa.autoscaling.knative.dev is supported");
     }
+    if reader.text(&key("metric-aggregation-algorithm")).is_some_and(|algorithm| algorithm != "linear") {
+        reader.invalid(&key("metric-aggregation-algorithm"), "only linear is supported yet");
+    }
     let default = match (metric, container_concurrency) {
         (Metric::RequestsPerSecond, _) => 200.0,
         (Metric::Concurrency, 0) => 100.0,
@@ -144,6 +161,16 @@ pub fn scale(annotations: &Annotations, container_concurrency: u32, path: &str) 
         retention: reader.seconds(&key("scale-to-zero-pod-retention-period"), Duration::ZERO, hour).unwrap_or_default(),
     };
     if reader.errors.is_empty() { Ok(scale) } else { Err(reader.errors) }
+}
+
+/// `a.b/min-scale` as `a.b/minScale`.
+fn camel_case(key: &str) -> String {
+    let mut parts = key.split('-');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |name, part| {
+        let (head, tail) = part.split_at_checked(1).unwrap_or((part, ""));
+        name + &head.to_ascii_uppercase() + tail
+    })
 }
 
 fn burst_capacity(reader: &mut Reader<'_>, key: &str) -> f64 {

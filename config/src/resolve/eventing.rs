@@ -117,6 +117,10 @@ pub fn delivery(written: &DeliverySpec, namespace: &str, path: &str) -> Result<D
             Backoff::Exponential
         }
     };
+    if let Some(format) = written.format.as_deref().filter(|format| *format != "binary") {
+        let sentence = format!("format {format} is not supported yet: events are sent as binary");
+        errors.push(FieldError::general(FieldErrorKind::NotSupported, &join(path, "format"), sentence));
+    }
     let retry = written.retry.unwrap_or(0);
     if !(0..=DELIVERY_RETRIES_MAX).contains(&retry) {
         errors.push(FieldError::out_of_bounds(retry, 0, DELIVERY_RETRIES_MAX, &join(path, "retry")));
@@ -143,6 +147,16 @@ pub fn delivery(written: &DeliverySpec, namespace: &str, path: &str) -> Result<D
 /// Where events go: a function or broker of this home by reference or by one of its URLs, or any other URL.
 /// `namespace` is the referring object's; whether the object exists is not looked at.
 pub fn destination(written: &Written, namespace: &str, path: &str) -> Result<Destination, FieldError> {
+    let reference = written.reference.as_ref();
+    let unsupported = [
+        ("CACerts", written.ca_certs.is_some()),
+        ("audience", written.audience.is_some()),
+        ("ref.group", reference.is_some_and(|reference| reference.group.is_some())),
+        ("ref.address", reference.is_some_and(|reference| reference.address.is_some())),
+    ];
+    if let Some((field, _)) = unsupported.iter().find(|(_, is_given)| *is_given) {
+        return Err(FieldError::general(FieldErrorKind::NotSupported, &join(path, field), "not supported yet"));
+    }
     match (&written.reference, &written.uri) {
         (None, None) => Err(FieldError::missing_one_of(path, &["ref", "uri"])),
         (Some(reference), uri) => by_reference(reference, uri.as_deref().unwrap_or("/"), namespace, path),
