@@ -133,6 +133,7 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
 
     let brokers = open_brokers(settings, &folder("broker"), &activator, addresses)?;
     let token = Token::load_or_create(&folder("token")).map_err(|e| broken("cannot read or make the token", &e))?;
+    make_private(&folder("tls")).map_err(|e| broken("cannot make the certificate's folder", &e))?;
     let identity = tls::load_or_create(&folder("tls")).map_err(|e| broken("cannot read or make the certificate", &e))?;
     let function_logs = Arc::new(logs::FunctionLogs(runtime.logs().clone()));
     let api = ApiServer::open(Place::File(folder("api.redb")), token, function_logs).await;
