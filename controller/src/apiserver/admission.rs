@@ -81,7 +81,7 @@ fn findings_to_answer(request: &Request, name: &str, findings: &Findings) -> Res
 /// Defaults and validation of the kind.
 pub(crate) fn content(resource: Resource, object: &mut Value, old: Option<&Value>, who: &str) -> Result<(), Failure> {
     let name = object["metadata"]["name"].as_str().unwrap_or("").to_owned();
-    let mut causes = metadata(resource, object, &name);
+    let mut causes = Vec::new();
     if let Err(errors) = api::admit(resource.kind(), object, old, who) {
         for error in errors {
             // The sentence begins with the path in Kubernetes' form; it is printed once.
@@ -97,76 +97,6 @@ pub(crate) fn content(resource: Resource, object: &mut Value, old: Option<&Value
         return Err(Failure::too_large(fnctl_config::limits::OBJECT_BYTES_MAX));
     }
     if causes.is_empty() { Ok(()) } else { Err(Failure::invalid(resource, &name, &causes)) }
-}
-
-/// Names and labels, by Kubernetes' rules.
-fn metadata(resource: Resource, object: &Value, name: &str) -> Vec<Cause> {
-    let mut causes = Vec::new();
-    let label_name = resource.is_namespace() || !resource.is_built_in() && resource.kind().kind == "Service";
-    let (legal, rule) = if label_name {
-        (
-            is_dns_label(name),
-            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
-        )
-    } else {
-        (
-            is_dns_subdomain(name),
-            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
-        )
-    };
-    if !legal {
-        causes.push(Cause::invalid("metadata.name", format!("Invalid value: {name:?}: {rule}")));
-    }
-    for (key, value) in object["metadata"]["labels"].as_object().into_iter().flatten() {
-        if !is_qualified_name(key) {
-            let message =
-                format!("Invalid value: {key:?}: name part must consist of alphanumeric characters, '-', '_' or '.'");
-            causes.push(Cause::invalid("metadata.labels", message));
-        }
-        if value.as_str().is_some_and(|value| !value.is_empty() && !is_name_part(value)) {
-            let message = format!(
-                "Invalid value: {value}: a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'"
-            );
-            causes.push(Cause::invalid("metadata.labels", message));
-        }
-    }
-    for key in object["metadata"]["annotations"].as_object().into_iter().flat_map(serde_json::Map::keys) {
-        if !is_qualified_name(&key.to_lowercase()) {
-            let message =
-                format!("Invalid value: {key:?}: name part must consist of alphanumeric characters, '-', '_' or '.'");
-            causes.push(Cause::invalid("metadata.annotations", message));
-        }
-    }
-    causes
-}
-
-fn is_dns_label(text: &str) -> bool {
-    let legal = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-    (1..=63).contains(&text.len()) && text.bytes().all(legal) && !text.starts_with('-') && !text.ends_with('-')
-}
-
-fn is_dns_subdomain(text: &str) -> bool {
-    let part = |part: &str| {
-        let legal = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-        !part.is_empty() && part.bytes().all(legal) && !part.starts_with('-') && !part.ends_with('-')
-    };
-    text.len() <= 253 && text.split('.').all(part)
-}
-
-fn is_name_part(text: &str) -> bool {
-    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    let legal = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
-    (1..=63).contains(&text.len())
-        && text.bytes().all(legal)
-        && edge(text.chars().next())
-        && edge(text.chars().next_back())
-}
-
-fn is_qualified_name(text: &str) -> bool {
-    match text.split_once('/') {
-        Some((prefix, name)) => is_dns_subdomain(prefix) && is_name_part(name),
-        None => is_name_part(text),
-    }
 }
 
 /// What Kubernetes does with a Secret on the way in: `stringData` is encoded into `data`, and there is a type.

@@ -26,12 +26,17 @@ pub(super) fn list_kind(field: &str) -> ListKind {
     }
 }
 
-/// FieldsV1's name of an element: `k:{"name":"a"}`. A missing key counts as its default, since `kn` sends containers
-/// without a name and ports without a protocol.
+/// FieldsV1's name of an element: `k:{"name":"a"}`. A missing or empty key counts as the default that admission gives it:
+/// containers may come without a name and ports without a protocol, and must be found again when they come once more.
 pub(super) fn element(keys: &[&str], item: &Value) -> String {
-    let default = |key: &str| if key == "protocol" { json!("TCP") } else { json!("") };
+    let default = |key: &str| match key {
+        "protocol" => json!("TCP"),
+        "name" => json!("user-container"),
+        _ => json!(""),
+    };
+    let given = |key: &str| item.get(key).filter(|value| !value.is_null() && *value != "").cloned();
     let key: BTreeMap<_, _> =
-        keys.iter().map(|key| (*key, item.get(*key).cloned().unwrap_or_else(|| default(key)))).collect();
+        keys.iter().map(|key| (*key, given(key).unwrap_or_else(|| default(key)))).collect();
     format!("k:{}", json!(key))
 }
 
