@@ -1,9 +1,11 @@
 //! Brokers, triggers and bucket sources, resolved.
 
+use crate::address::{DEFAULT_DOMAIN, RESERVED_PREFIX};
 use crate::api::annotation::{DELIVERY_ORDER, RETENTION, STRICT_REPLY};
 use crate::api::delivery::DeliverySpec;
 use crate::api::destination::{Destination as Written, Reference};
 use crate::api::error::{FieldError, FieldErrorKind, join};
+use crate::api::metadata::is_dns_subdomain;
 use crate::api::{Broker, BucketSource, Trigger};
 use crate::duration::IsoDuration;
 use crate::filter;
@@ -14,16 +16,31 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// What tells addresses of this home from those of others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// Functions are hosts under it.
+    pub domain: String,
+    /// The data plane's port. Without it every loopback port with a broker's path counts as the home's.
+    pub http_port: Option<u16>,
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self { domain: DEFAULT_DOMAIN.to_owned(), http_port: None }
+    }
+}
+
 /// Retries of a broker that says nothing about delivery: Knative's `config-br-defaults`.
 const RETRY_DEFAULT: u32 = 10;
 /// The unit of its waits, doubled each time: 0.2 s, 0.4 s, ...
 const BACKOFF_DELAY_DEFAULT: Duration = Duration::from_millis(200);
 
 /// A broker, with Knative's default delivery where it brings none.
-pub fn broker(object: &Broker) -> Result<snapshot::Broker, Vec<FieldError>> {
+pub fn broker(object: &Broker, home: &Home) -> Result<snapshot::Broker, Vec<FieldError>> {
     let key = key_of(object);
     let delivery = match &object.spec.delivery {
-        Some(written) => delivery(written, &key.namespace, "spec.delivery")?,
+        Some(written) => delivery(written, (&key.namespace, home), "spec.delivery")?,
         None => Delivery {
             retry: RETRY_DEFAULT,
             backoff: Backoff::Exponential,
@@ -39,7 +56,7 @@ pub fn broker(object: &Broker) -> Result<snapshot::Broker, Vec<FieldError>> {
 }
 
 /// A trigger.
-pub fn trigger(object: &Trigger) -> Result<snapshot::Trigger, Vec<FieldError>> {
+pub fn trigger(object: &Trigger, home: &Home) -> Result<snapshot::Trigger, Vec<FieldError>> {
     let key = key_of(object);
     let spec = &object.spec;
     let mut errors = Vec::new();
@@ -54,8 +71,9 @@ pub fn trigger(object: &Trigger) -> Result<snapshot::Trigger, Vec<FieldError>> {
         errors.append(&mut found);
         Filter::All(Vec::new())
     });
-    let subscriber = destination(&spec.subscriber, &key.namespace, "spec.subscriber");
-    let delivery = spec.delivery.as_ref().map(|written| delivery(written, &key.namespace, "spec.delivery")).transpose();
+    let subscriber = destination(&spec.subscriber, (&key.namespace, home), "spec.subscriber");
+    let delivery =
+        spec.delivery.as_ref().map(|written| delivery(written, (&key.namespace, home), "spec.delivery")).transpose();
     let (Ok(subscriber), Ok(delivery)) = (subscriber.as_ref(), delivery.as_ref()) else {
         errors.extend(subscriber.err());
         errors.extend(delivery.err().into_iter().flatten());
@@ -79,10 +97,10 @@ pub fn trigger(object: &Trigger) -> Result<snapshot::Trigger, Vec<FieldError>> {
 }
 
 /// A bucket source; the `s3:` prefix of event names is taken off.
-pub fn bucket_source(object: &BucketSource) -> Result<snapshot::BucketSource, Vec<FieldError>> {
+pub fn bucket_source(object: &BucketSource, home: &Home) -> Result<snapshot::BucketSource, Vec<FieldError>> {
     let key = key_of(object);
     let spec = &object.spec;
-    let sink = destination(&spec.sink, &key.namespace, "spec.sink").map_err(|error| vec![error])?;
+    let sink = destination(&spec.sink, (&key.namespace, home), "spec.sink").map_err(|error| vec![error])?;
     let event_type = |name: &String| name.strip_prefix("s3:").unwrap_or(name).to_owned();
     Ok(snapshot::BucketSource {
         uid: object.uid().unwrap_or_default(),
@@ -96,7 +114,7 @@ pub fn bucket_source(object: &BucketSource) -> Result<snapshot::BucketSource, Ve
 }
 
 /// Delivery settings. What is not given: no retry, no wait, no bound (Knative merges nothing field by field).
-pub fn delivery(written: &DeliverySpec, namespace: &str, path: &str) -> Result<Delivery, Vec<FieldError>> {
+pub fn delivery(written: &DeliverySpec, place: Place<'_>, path: &str) -> Result<Delivery, Vec<FieldError>> {
     let mut errors = Vec::new();
     let mut duration = |value: &Option<String>, field: &str| {
         let text = value.as_ref()?;
@@ -126,7 +144,7 @@ pub fn delivery(written: &DeliverySpec, namespace: &str, path: &str) -> Result<D
         errors.push(FieldError::out_of_bounds(retry, 0, DELIVERY_RETRIES_MAX, &join(path, "retry")));
     }
     let sink = written.dead_letter_sink.as_ref();
-    let dead_letter = sink.map(|sink| destination(sink, namespace, &join(path, "deadLetterSink"))).transpose();
+    let dead_letter = sink.map(|sink| destination(sink, place, &join(path, "deadLetterSink"))).transpose();
     let dead_letter = dead_letter.unwrap_or_else(|error| {
         errors.push(error);
         None
@@ -144,9 +162,12 @@ pub fn delivery(written: &DeliverySpec, namespace: &str, path: &str) -> Result<D
     })
 }
 
-/// Where events go: a function or broker of this home by reference or by one of its URLs, or any other URL.
-/// `namespace` is the referring object's; whether the object exists is not looked at.
-pub fn destination(written: &Written, namespace: &str, path: &str) -> Result<Destination, FieldError> {
+/// The namespace of the referring object, and the home.
+pub type Place<'a> = (&'a str, &'a Home);
+
+/// Where events go: a function or broker of this home by reference or by one of its URLs, or any other URL. Whether the
+/// object exists is not looked at.
+pub fn destination(written: &Written, place: Place<'_>, path: &str) -> Result<Destination, FieldError> {
     let reference = written.reference.as_ref();
     let unsupported = [
         ("CACerts", written.ca_certs.is_some()),
@@ -157,10 +178,10 @@ pub fn destination(written: &Written, namespace: &str, path: &str) -> Result<Des
     if let Some((field, _)) = unsupported.iter().find(|(_, is_given)| *is_given) {
         return Err(FieldError::general(FieldErrorKind::NotSupported, &join(path, field), "not supported yet"));
     }
-    match (&written.reference, &written.uri) {
+    match (reference, &written.uri) {
         (None, None) => Err(FieldError::missing_one_of(path, &["ref", "uri"])),
-        (Some(reference), uri) => by_reference(reference, uri.as_deref().unwrap_or("/"), namespace, path),
-        (None, Some(uri)) => by_uri(uri, &join(path, "uri")),
+        (Some(reference), uri) => by_reference(reference, uri.as_deref().unwrap_or_default(), place.0, path),
+        (None, Some(uri)) => by_uri(uri, place.1, &join(path, "uri")),
     }
 }
 
@@ -171,13 +192,12 @@ fn by_reference(reference: &Reference, relative: &str, namespace: &str, path: &s
     }
     let group = reference.api_version.as_deref().unwrap_or_default();
     match (group, reference.kind.as_str()) {
-        ("serving.knative.dev/v1", "Service") if relative.contains("://") => Err(FieldError::invalid_because(
-            relative,
-            &join(path, "uri"),
-            "with a ref it must be relative to its address",
-        )),
         ("serving.knative.dev/v1", "Service") => {
-            Ok(Destination::Function { key, path: format!("/{}", relative.trim_start_matches('/')) })
+            Ok(Destination::Function { key, path: below_root(relative, &join(path, "uri"))? })
+        }
+        ("eventing.knative.dev/v1", "Broker") if !relative.is_empty() => {
+            let why = "a broker takes events at its own address only: leave the uri out";
+            Err(FieldError::invalid_because(relative, &join(path, "uri"), why))
         }
         ("eventing.knative.dev/v1", "Broker") => Ok(Destination::Broker { key }),
         _ => {
@@ -190,30 +210,70 @@ fn by_reference(reference: &Reference, relative: &str, namespace: &str, path: &s
     }
 }
 
-fn by_uri(uri: &str, path: &str) -> Result<Destination, FieldError> {
+/// A relative reference, resolved against the root of a host as RFC 3986 does: path and query, without a fragment.
+fn below_root(relative: &str, path: &str) -> Result<String, FieldError> {
+    let relative = relative.split('#').next().unwrap_or_default();
+    let (way, query) = relative.split_once('?').map_or((relative, None), |(way, query)| (way, Some(query)));
+    let has_scheme = way.split('/').next().is_some_and(|first| first.contains(':'));
+    if has_scheme || way.starts_with("//") || !is_uri_text(relative) {
+        let why = "with a ref it must be a path, relative to the address of the object";
+        return Err(FieldError::invalid_because(relative, path, why));
+    }
+    let mut kept: Vec<&str> = Vec::new();
+    let mut ends_in_folder = false;
+    for segment in way.trim_start_matches('/').split('/') {
+        ends_in_folder = matches!(segment, "." | "..");
+        match segment {
+            "." => {}
+            ".." => drop(kept.pop()),
+            _ => kept.push(segment),
+        }
+    }
+    let slash = if ends_in_folder && !kept.is_empty() { "/" } else { "" };
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    Ok(format!("/{}{slash}{query}", kept.join("/")))
+}
+
+fn by_uri(uri: &str, home: &Home, path: &str) -> Result<Destination, FieldError> {
     let invalid = || FieldError::invalid_because(uri, path, "expected an absolute http or https URL");
-    let rest = uri.strip_prefix("http://").or_else(|| uri.strip_prefix("https://")).ok_or_else(invalid)?;
+    let (scheme, rest) = uri.split_once("://").ok_or_else(invalid)?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at(end);
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host).to_ascii_lowercase();
-    if host.is_empty() || authority.contains('@') || uri.contains(char::is_whitespace) {
+    // An IPv6 address stands in brackets and has colons of its own.
+    let colon = authority.rfind(':').filter(|colon| !authority[*colon..].contains(']'));
+    let (host, port) = authority.split_at(colon.unwrap_or(authority.len()));
+    let port = port.strip_prefix(':').map(str::parse::<u16>).transpose().map_err(|_| invalid())?;
+    if !["http", "https"].contains(&scheme) || host.is_empty() || authority.contains('@') || !is_uri_text(uri) {
         return Err(invalid());
     }
-    let tail = tail.split('#').next().unwrap_or_default();
-    if ["localhost", "127.0.0.1"].contains(&host.as_str())
-        && let Some(broker) = tail.strip_prefix("/-/broker/")
+    let (host, tail) = (host.to_ascii_lowercase(), tail.split('#').next().unwrap_or_default());
+    // This home answers http only: what is asked for by https is behind somebody else's door.
+    let is_ours = scheme == "http";
+    let is_our_port = home.http_port.is_none_or(|ours| port.unwrap_or(80) == ours);
+    if is_ours
+        && is_our_port
+        && ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str())
+        && let Some(broker) = tail.strip_prefix(RESERVED_PREFIX).and_then(|tail| tail.strip_prefix("broker/"))
         && let Some((namespace, name)) = broker.trim_end_matches('/').split_once('/')
+        && is_dns_subdomain(namespace)
+        && is_dns_subdomain(name)
     {
         return Ok(Destination::Broker { key: ObjectKey::new(namespace, name) });
     }
-    let ours = host.strip_suffix(".svc.cluster.local").or_else(|| host.strip_suffix(".localhost"));
-    if let Some((name, namespace)) = ours.and_then(|name| name.split_once('.'))
+    let public = || host.strip_suffix(&home.domain).and_then(|name| name.strip_suffix('.')).filter(|_| is_our_port);
+    let function = host.strip_suffix(".svc.cluster.local").or_else(public).filter(|_| is_ours);
+    if let Some((name, namespace)) = function.and_then(|name| name.split_once('.'))
         && !namespace.contains('.')
     {
         let slash = if tail.starts_with('/') { "" } else { "/" };
         return Ok(Destination::Function { key: ObjectKey::new(namespace, name), path: format!("{slash}{tail}") });
     }
     Ok(Destination::Uri { uri: uri.to_owned() })
+}
+
+/// Whether every character may stand in a URI.
+fn is_uri_text(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte))
 }
 
 fn key_of<K: kube::Resource>(object: &K) -> ObjectKey {

@@ -1,5 +1,6 @@
 //! Revisions and routes, resolved.
 
+use super::expand::expand;
 use crate::address::{function_host, function_internal_hosts};
 use crate::api::annotation;
 use crate::api::container::{Container, Resources};
@@ -56,8 +57,8 @@ pub fn revision(object: &Revision, artifact: &str, lookup: &Lookup) -> Result<sn
         service,
         configuration,
         artifact: artifact.to_owned(),
+        args: container.args.iter().map(|argument| expand(argument, &env)).collect(),
         env,
-        args: container.args.clone(),
         limits: CallLimits {
             memory_bytes,
             cpu: extensions.cpu,
@@ -113,7 +114,11 @@ fn environment(container: &Container, lookup: &Lookup, path: &str) -> Result<Vec
     for (index, variable) in container.env.iter().enumerate() {
         let path = join(&at(&join(path, "env"), index), "valueFrom");
         match variable.value_from.as_ref().map(|source| one_key(source, lookup, &path)) {
-            None => put(&mut env, &variable.name, variable.value.clone().unwrap_or_default()),
+            None => {
+                // Only what stands before it can be named.
+                let value = expand(variable.value.as_deref().unwrap_or_default(), &env);
+                put(&mut env, &variable.name, value);
+            }
             Some(Ok(Some(value))) => put(&mut env, &variable.name, value),
             Some(Ok(None)) => {}
             Some(Err(error)) => errors.push(error),

@@ -16,8 +16,24 @@ fn destinations() {
         (json!({"ref": {"apiVersion": "eventing.knative.dev/v1", "kind": "Broker", "name": "b"}}), broker.clone()),
         (json!({"uri": "http://f.ns.svc.cluster.local"}), function("/")),
         (json!({"uri": "http://f.ns.localhost:8080/x?y"}), function("/x?y")),
-        (json!({"uri": "http://127.0.0.1:8080/-/broker/ns/b"}), broker),
+        (json!({"uri": "http://127.0.0.1:8080/-/broker/ns/b"}), broker.clone()),
         (json!({"uri": "https://example.com/x"}), uri("https://example.com/x")),
+        (json!({"ref": ksvc, "uri": "a/../b/./c/.."}), function("/b/")),
+        (json!({"ref": ksvc, "uri": "../../x?u=http://y/..#part"}), function("/x?u=http://y/..")),
+        (json!({"ref": ksvc, "uri": "?a"}), function("/?a")),
+        (json!({"ref": ksvc, "uri": "http://x/"}), Err("invalid value: http://x/: s.uri")),
+        (json!({"ref": ksvc, "uri": "//x/"}), Err("invalid value: //x/: s.uri")),
+        (json!({"ref": ksvc, "uri": "a b"}), Err("invalid value: a b: s.uri")),
+        (
+            json!({"ref": {"apiVersion": "eventing.knative.dev/v1", "kind": "Broker", "name": "b"}, "uri": "/x"}),
+            Err("invalid value: /x: s.uri"),
+        ),
+        (json!({"uri": "https://127.0.0.1:8080/-/broker/ns/b"}), uri("https://127.0.0.1:8080/-/broker/ns/b")),
+        (json!({"uri": "https://f.ns.localhost/"}), uri("https://f.ns.localhost/")),
+        (json!({"uri": "http://[::1]:8080/-/broker/ns/b"}), broker),
+        (json!({"uri": "http://[::1]/x"}), uri("http://[::1]/x")),
+        (json!({"uri": "http://x:y/"}), Err("invalid value: http://x:y/: s.uri")),
+        (json!({"uri": "http://x/", "audience": "a"}), Err("not supported yet: s.audience")),
         (json!({"uri": "http://tag.f.ns.localhost/"}), uri("http://tag.f.ns.localhost/")),
         (json!({"uri": "/x"}), Err("invalid value: /x: s.uri")),
         (json!({"uri": "http:///x"}), Err("invalid value: http:///x: s.uri")),
@@ -26,12 +42,60 @@ fn destinations() {
     ];
     for (written, expected) in rows {
         let parsed = serde_json::from_value(written.clone()).unwrap();
-        match (destination(&parsed, "ns", "s"), expected) {
+        match (destination(&parsed, ("ns", &Home::default()), "s"), expected) {
             (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{written}"),
             (Err(error), Err(expected)) => assert!(error.to_string().starts_with(expected), "{error}"),
             (found, _) => panic!("{written}: {found:?}"),
         }
     }
+}
+
+#[test]
+fn what_is_of_this_home_depends_on_the_home() {
+    let home = Home { domain: "fn.example.com".to_owned(), http_port: Some(8080) };
+    let of = |uri: &str| {
+        let written = serde_json::from_value(json!({"uri": uri})).unwrap();
+        !matches!(destination(&written, ("ns", &home), "").unwrap(), Destination::Uri { .. })
+    };
+    let rows = [
+        ("http://f.ns.fn.example.com:8080/", true),
+        ("http://f.ns.fn.example.com/", false),
+        ("http://f.nsfn.example.com:8080/", false),
+        ("http://f.ns.localhost:8080/", false),
+        ("http://f.ns.svc.cluster.local/", true),
+        ("http://127.0.0.1:8080/-/broker/ns/b", true),
+        ("http://127.0.0.1:8081/-/broker/ns/b", false),
+        ("http://127.0.0.1:8080/-/broker/ns/b/c", false),
+    ];
+    for (uri, expected) in rows {
+        assert_eq!(of(uri), expected, "{uri}");
+    }
+}
+
+#[test]
+fn variables_are_expanded_as_in_kubernetes() {
+    let env = [("A".to_owned(), "1".to_owned()), ("B".to_owned(), "$(A)".to_owned())];
+    let rows = [
+        ("", ""),
+        ("$(A)", "1"),
+        ("x$(A)y$(A)", "x1y1"),
+        ("$(B)", "$(A)"),
+        ("$$(A)", "$(A)"),
+        ("$$$(A)", "$1"),
+        ("$(C)", "$(C)"),
+        ("$(A", "$(A"),
+        ("$A $", "$A $"),
+        ("$($(A))", "$($(A))"),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(expand::expand(text, &env), expected, "{text}");
+    }
+    let container = json!({"image": "x", "args": ["$(A)-$(K_SERVICE)"],
+        "env": [{"name": "B", "value": "$(A)"}, {"name": "A", "value": "1"}, {"name": "C", "value": "$(A)2"}]});
+    let found = revision(&revision_of(&json!({}), &container), "d", &Lookup::default()).unwrap();
+    let value = |name: &str| found.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    assert_eq!([value("B"), value("C")], [Some("$(A)"), Some("12")]);
+    assert_eq!(found.args, ["1-f"]);
 }
 
 fn revision_of(annotations: &Value, container: &Value) -> api::Revision {
@@ -86,6 +150,6 @@ fn a_broker_without_delivery_gets_knatives() {
     let object = serde_json::from_value(json!({"apiVersion": "eventing.knative.dev/v1", "kind": "Broker",
         "metadata": {"name": "b", "namespace": "ns"}, "spec": {}}))
     .unwrap();
-    let found = broker(&object).unwrap();
+    let found = broker(&object, &Home::default()).unwrap();
     assert_eq!((found.delivery.retry, found.delivery.backoff_delay), (10, Duration::from_millis(200)));
 }

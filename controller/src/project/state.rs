@@ -3,7 +3,7 @@
 use super::references::{Names, config_map_text, resolve_revision, secret_text};
 use fnctl_config::api::condition::is_ready;
 use fnctl_config::api::{Broker, BucketSource, Revision, Route, Trigger};
-use fnctl_config::resolve::{self, Lookup};
+use fnctl_config::resolve::{self, Home, Lookup};
 use fnctl_config::snapshot::{Change, ObjectKey};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Resource, ResourceExt as _};
@@ -67,7 +67,7 @@ pub enum Seen {
 /// What was seen and told.
 #[derive(Debug)]
 pub struct State {
-    domain: String,
+    home: Home,
     told: HashMap<(Family, ObjectKey), Change>,
     /// Keys that the list in progress has not named yet.
     unnamed: HashMap<Family, HashSet<ObjectKey>>,
@@ -82,7 +82,7 @@ impl State {
     /// Nothing seen yet. `domain` is what functions are hosts under.
     pub fn new(domain: String) -> Self {
         Self {
-            domain,
+            home: Home { domain, http_port: None },
             told: HashMap::new(),
             unnamed: HashMap::new(),
             listed: HashSet::new(),
@@ -121,21 +121,21 @@ impl State {
             Object::Revision(object) => self.revision(object),
             Object::Route(object) => {
                 let key = self.named(Family::Route, object.as_ref());
-                resolve::route(&object, &self.domain).map(|route| (Family::Route, key, Change::Route(Arc::new(route))))
+                resolve::route(&object, &self.home.domain).map(|route| (Family::Route, key, Change::Route(Arc::new(route))))
             }
             Object::Broker(object) => {
                 let key = self.named(Family::Broker, object.as_ref());
-                let broker = valid(&key, resolve::broker(&object));
+                let broker = valid(&key, resolve::broker(&object, &self.home));
                 broker.map(|broker| (Family::Broker, key, Change::Broker(Arc::new(broker))))
             }
             Object::Trigger(object) => {
                 let key = self.named(Family::Trigger, object.as_ref());
-                let trigger = valid(&key, resolve::trigger(&object));
+                let trigger = valid(&key, resolve::trigger(&object, &self.home));
                 trigger.map(|trigger| (Family::Trigger, key, Change::Trigger(Arc::new(trigger))))
             }
             Object::BucketSource(object) => {
                 let key = self.named(Family::BucketSource, object.as_ref());
-                let source = valid(&key, resolve::bucket_source(&object));
+                let source = valid(&key, resolve::bucket_source(&object, &self.home));
                 source.map(|source| (Family::BucketSource, key, Change::BucketSource(Arc::new(source))))
             }
         };

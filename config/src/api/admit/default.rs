@@ -40,7 +40,10 @@ pub(super) fn spec(kind: &Kind, object: &mut Value) {
             targets(spec);
         }
         "Configuration" => template(spec),
-        "Revision" => revision(spec),
+        "Revision" => {
+            revision(spec);
+            container_names(spec);
+        }
         "Route" => targets(spec),
         "Broker" => {
             set(spec, "delivery", json!({"retry": 10, "backoffPolicy": "exponential", "backoffDelay": "PT0.2S"}))
@@ -80,6 +83,11 @@ fn revision(fields: &mut Map<String, Value>) {
     if fields.get("timeoutSeconds").is_none_or(|seconds| seconds.is_null() || *seconds == 0) {
         fields.insert("timeoutSeconds".to_owned(), json!(REVISION_TIMEOUT_SECONDS_DEFAULT));
     }
+}
+
+/// Names containers in the revision only: written into what users apply, a default inside a list would make kubectl's
+/// client-side apply replace the list each time, and say `configured` where nothing changed.
+fn container_names(fields: &mut Map<String, Value>) {
     let containers = fields.get_mut("containers").and_then(Value::as_array_mut).into_iter().flatten();
     for container in containers.filter_map(Value::as_object_mut) {
         if container.get("name").is_none_or(|name| name.is_null() || *name == "") {

@@ -6,7 +6,7 @@ use crate::api::annotation::{
 };
 use crate::api::error::{FieldError, join};
 use crate::api::metadata::annotation_path;
-use crate::resolve;
+use crate::resolve::{self, Home};
 use serde_json::Value;
 
 /// S3 event names that the node's buckets send; a `*` after the colon is all of them.
@@ -95,7 +95,7 @@ pub(super) fn bucket_source(object: &Value) -> Vec<FieldError> {
 }
 
 /// Whether S3 takes it as the name of a bucket.
-pub fn is_bucket_name(name: &str) -> bool {
+fn is_bucket_name(name: &str) -> bool {
     let is_edge = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = name.as_bytes();
     let is_edged = bytes.first().is_some_and(|byte| is_edge(*byte)) && bytes.last().is_some_and(|byte| is_edge(*byte));
@@ -118,8 +118,8 @@ fn choice(object: &Value, name: &str, values: &[&str]) -> Vec<FieldError> {
 /// Adds what resolving the object finds wrong.
 fn resolved<Object: serde::de::DeserializeOwned, Resolved>(
     object: &Value,
-    resolve: fn(&Object) -> Result<Resolved, Vec<FieldError>>,
+    resolve: fn(&Object, &Home) -> Result<Resolved, Vec<FieldError>>,
     errors: &mut Vec<FieldError>,
 ) {
-    errors.extend(read(object, "").and_then(|object| resolve(&object)).err().into_iter().flatten());
+    errors.extend(read(object, "").and_then(|object| resolve(&object, &Home::default())).err().into_iter().flatten());
 }

@@ -101,6 +101,24 @@ async fn what_changes_nothing_writes_nothing() {
 }
 
 #[tokio::test]
+async fn a_service_applied_again_is_the_same_service() {
+    let api = server().await;
+    let path = format!("{SERVICES}/a?fieldManager=m");
+    let unnamed = service("a", "example.com/a:1");
+    let (code, first) = typed(&api, "PATCH", &path, (APPLY, unnamed.clone())).await;
+    assert_eq!((code, &first["spec"]["template"]["spec"]["containers"][0]["name"]), (201, &json!("user-container")));
+    let (code, second) = typed(&api, "PATCH", &path, (APPLY, unnamed.clone())).await;
+    assert_eq!((code, &second), (200, &first));
+    for name in ["", "user-container"] {
+        let mut named = unnamed.clone();
+        named["spec"]["template"]["spec"]["containers"][0]["name"] = json!(name);
+        let (code, third) = typed(&api, "PATCH", &path, (APPLY, named)).await;
+        assert_eq!((code, &third["spec"]), (200, &first["spec"]), "{third}");
+        assert_eq!(third["metadata"]["generation"], 1);
+    }
+}
+
+#[tokio::test]
 async fn dry_runs_store_nothing() {
     let api = server().await;
     let maps = format!("{CORE}/configmaps");
