@@ -74,7 +74,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn any_json_is_read_or_refused(spec in any_json()) {
-        let _ = of_trigger_spec(&json!({"filters": spec.clone()}));
+        let _ = of_trigger_spec(&json!({"filters": spec}));
         let _ = of_trigger_spec(&json!({"filter": {"attributes": spec}}));
     }
 }

@@ -27,13 +27,18 @@ fn check(rows: impl IntoIterator<Item = (&'static str, Value, &'static str)>) {
 }
 
 fn service(spec: Value) -> Value {
-    json!({"spec": {"template": {"spec": spec}}})
+    let mut service = json!({"spec": {"template": {}}});
+    service["spec"]["template"]["spec"] = spec;
+    service
 }
 
-fn container(fields: Value) -> Value {
-    let mut container = json!({"image": "x"});
-    container.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    service(json!({"containers": [container]}))
+fn container(mut fields: Value) -> Value {
+    if fields["image"].is_null() {
+        fields["image"] = json!("x");
+    }
+    let mut spec = json!({"containers": [null]});
+    spec["containers"][0] = fields;
+    service(spec)
 }
 
 #[test]
@@ -186,8 +191,6 @@ fn specs_of_revisions() {
 
 #[test]
 fn containers() {
-    let from = |source: Value| container(json!({"env": [{"name": "A", "valueFrom": source}]}));
-    let field = |rest: &'static str| rest;
     check([
         (
             "ksvc",
@@ -220,6 +223,13 @@ fn containers() {
             "must not set the field(s): spec.template.spec.containers[0].ports[0].hostPort; must...",
         ),
         ("ksvc", container(json!({"ports": [{}, {}]})), "more than one container port is set..."),
+    ]);
+}
+
+#[test]
+fn environment_and_resources() {
+    let from = |source: Value| container(json!({"env": [{"name": "A", "valueFrom": source}]}));
+    check([
         (
             "ksvc",
             container(json!({"env": [{"name": "PORT"}]})),
@@ -274,7 +284,7 @@ fn containers() {
         (
             "ksvc",
             container(json!({"volumeMounts": [{"name": "v", "mountPath": "/x"}]})),
-            field("volumes are not supported yet..."),
+            "volumes are not supported yet...",
         ),
     ]);
 }
@@ -328,9 +338,8 @@ fn traffic() {
 }
 
 #[test]
-fn eventing() {
+fn triggers() {
     let sink = json!({"uri": "http://x/"});
-    let broker = |spec: Value, annotations: Value| json!({"spec": spec, "metadata": {"annotations": annotations}});
     let trigger = |field: &str, value: Value| {
         let mut trigger = json!({"spec": {"broker": "b", "subscriber": {"uri": "http://x/"}}});
         trigger["spec"][field] = value;
@@ -341,7 +350,6 @@ fn eventing() {
         trigger["metadata"] = json!({"annotations": {name: value}});
         trigger
     };
-    let source = |bucket: &str, types: Value| json!({"spec": {"bucket": bucket, "eventTypes": types, "sink": {"uri": "http://x/"}}});
     check([
         ("trigger", json!({"spec": {"subscriber": sink}}), "missing field(s): spec.broker"),
         (
@@ -380,6 +388,22 @@ fn eventing() {
             noted("knative.dev/dependency", "{}"),
             "a trigger that waits for another object is not supported yet...",
         ),
+    ]);
+}
+
+#[test]
+fn brokers_and_bucket_sources() {
+    let broker = |spec: Value, annotations: Value| {
+        let mut broker = json!({"metadata": {}});
+        (broker["spec"], broker["metadata"]["annotations"]) = (spec, annotations);
+        broker
+    };
+    let source = |bucket: &str, types: Value| {
+        let mut source = json!({"spec": {"bucket": bucket, "sink": {"uri": "http://x/"}}});
+        source["spec"]["eventTypes"] = types;
+        source
+    };
+    check([
         (
             "broker",
             broker(json!({"delivery": {"backoffPolicy": "slow"}}), json!({})),
@@ -400,7 +424,7 @@ fn eventing() {
             broker(json!({}), json!({"eventing.knative.dev/broker.class": "Kafka"})),
             "broker class Kafka is not supported yet...",
         ),
-        ("bucketsource", json!({"spec": {"sink": sink}}), "missing field(s): spec.bucket"),
+        ("bucketsource", json!({"spec": {"sink": {"uri": "http://x/"}}}), "missing field(s): spec.bucket"),
         ("bucketsource", source("a-b.c", json!(["s3:ObjectCreated:Put", "ObjectRemoved:*"])), ""),
         ("bucketsource", source("ab", json!([])), "invalid value: ab: spec.bucket..."),
         ("bucketsource", source("10.0.0.1", json!([])), "invalid value: 10.0.0.1: spec.bucket..."),

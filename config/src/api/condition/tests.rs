@@ -1,5 +1,8 @@
 use super::*;
 
+/// Conditions, what they add up to, and the reason.
+type Row = (&'static [(&'static str, Status)], Status, Option<&'static str>);
+
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
@@ -7,7 +10,7 @@ fn at(second: i64) -> Timestamp {
 #[test]
 fn ready_is_the_worst_of_its_dependents() {
     use Status::{False, True, Unknown};
-    let rows: [(&[(&str, Status)], Status, Option<&str>); 6] = [
+    let rows: [Row; 6] = [
         (&[("A", True), ("B", True)], True, None),
         (&[("A", Unknown), ("B", True)], Unknown, Some("A-reason")),
         (&[("A", Unknown), ("B", False)], False, Some("B-reason")),

@@ -22,7 +22,7 @@ fn every_kind_has_a_described_schema_whose_references_exist() {
         let root = &all[&kind.schema_name()];
         assert!(root["description"].as_str().is_some_and(|text| !text.is_empty()), "{}", kind.kind);
         assert_eq!(root["x-kubernetes-group-version-kind"][0]["kind"], kind.kind);
-        assert_eq!(root["properties"]["metadata"].is_object(), true, "{}", kind.kind);
+        assert!(root["properties"]["metadata"].is_object(), "{}", kind.kind);
     }
     for reference in text.split("\"#/components/schemas/").skip(1) {
         let name = reference.split('"').next().unwrap();
