@@ -36,7 +36,7 @@ check "describe shows conditions and events" 0 'Conditions:(.*\n)*Events:(.*\n)*
 check "get events" 0 "Created" kubectl get events
 check "events --for" 0 "Created" kubectl events --for Service/hello
 check "revisions, routes, configurations" 0 'revision.serving.knative.dev/hello-00001\nrevision.serving.knative.dev/hello-00002\nroute.serving.knative.dev/hello\nconfiguration.serving.knative.dev/hello' "kubectl get rev,rt,cfg -o name"
-check "logs of the function" 0 "GET /" "kubectl logs \$(kubectl get pods -o name | grep hello-00002)"
+check "logs of the function" 0 "com.example.logged" "curl -s -H 'ce-specversion: 1.0' -H 'ce-type: com.example.logged' -H 'ce-source: test' -H 'ce-id: one' -X POST \$(kubectl get ksvc hello -o jsonpath='{.status.url}'); kubectl logs \$(kubectl get pods -o name | grep hello-00002)"
 check "patch merge" 0 patched "kubectl patch ksvc hello --type merge -p '{\"spec\":{\"template\":{\"spec\":{\"timeoutSeconds\":5}}}}'"
 check "patch JSON" 0 patched "kubectl patch ksvc hello --type json -p '[{\"op\":\"replace\",\"path\":\"/spec/template/spec/timeoutSeconds\",\"value\":6}]'"
 check "patch strategic on a custom kind is refused" 1 "not supported|not support" "kubectl patch ksvc hello -p '{\"spec\":{}}'"

@@ -23,8 +23,9 @@ fn a_newcomer_deploys_calls_and_looks() {
     for part in ["Conditions:", "ConfigurationsReady", "Scaling of hello-00001", "Events:"] {
         assert!(described.contains(part), "{part} is missing in:\n{described}");
     }
+    node.json(&["invoke", "hello", "--event", "--data", "words"]);
     let logs = node.text(&["logs", "hello"]);
-    assert!(logs.contains("hello-00001"), "{logs}");
+    assert!(logs.contains("hello-00001") && logs.contains("dev.fnctl.invoke"), "{logs}");
 
     let (exit, _data) = node.stop();
     assert_eq!(exit, Some(0), "SIGTERM drains and ends with 0");

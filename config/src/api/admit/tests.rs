@@ -54,7 +54,7 @@ fn what_kn_writes_is_taken() {
     });
     let taken = admitted("ksvc", written, None).unwrap();
     let spec = &taken["spec"]["template"]["spec"];
-    assert_eq!(spec["containers"][0]["name"], "user-container");
+    assert_eq!(spec["containers"][0]["name"], "", "a list stays as it was written");
     assert_eq!([&spec["timeoutSeconds"], &spec["containerConcurrency"]], [300, 0]);
     assert_eq!(taken["spec"]["traffic"], json!([{"latestRevision": true, "percent": 100}]));
     let annotations = &taken["metadata"]["annotations"];
