@@ -192,6 +192,11 @@ impl Brokers {
         self.shared.publish(broker, events).await
     }
 
+    /// The way to every kind of sink: for sources.
+    pub(crate) fn router(&self) -> Arc<dyn Deliver> {
+        Arc::clone(&self.shared.deliver)
+    }
+
     /// Whether the broker is there and takes events.
     pub fn is_running(&self, broker: &ObjectKey) -> bool {
         self.shared.running(broker).is_some()

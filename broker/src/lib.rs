@@ -1,6 +1,7 @@
 //! Carries events to functions: log, filter, dispatch, sources, buckets.
 
 pub mod broker;
+pub mod bucket;
 pub mod cursor;
 pub mod deliver;
 pub mod dispatch;
@@ -12,6 +13,7 @@ pub mod ledger;
 pub mod log;
 pub mod parked;
 pub mod retry;
+pub mod source;
 pub mod state;
 pub mod vfs;
 pub mod why;

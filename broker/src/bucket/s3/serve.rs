@@ -1,0 +1,153 @@
+//! The listener of the S3 endpoint: HTTP/1.1, one task per connection, owned by the server.
+
+use super::Credentials;
+use super::service::Service;
+use crate::bucket::{Buckets, Origin};
+use fnctl_config::limits::{
+    ACCEPT_PAUSE, DRAIN_TIMEOUT, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, S3_CONNECTIONS_MAX, S3_XML_BYTES_MAX,
+};
+use http::header::{HeaderName, HeaderValue};
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use s3s::auth::SimpleAuth;
+use s3s::config::{S3Config, StaticConfigProvider};
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{HttpError, HttpResponse};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{sleep, timeout};
+
+/// Bounds of the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Most open connections; more wait in the kernel's backlog.
+    pub connections: usize,
+    /// Time that requests in flight get when the endpoint stops.
+    pub drain: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { connections: S3_CONNECTIONS_MAX, drain: DRAIN_TIMEOUT }
+    }
+}
+
+/// Serves until `shutdown` is ready; then takes no connection more, lets requests end, and after the drain time cuts the
+/// rest. Only requests signed with the credentials are answered.
+pub async fn serve(
+    listener: TcpListener,
+    buckets: Buckets,
+    credentials: Credentials,
+    settings: Settings,
+    shutdown: impl Future<Output = ()>,
+) {
+    let service = service(buckets, credentials);
+    let (serving, stopping) = watch::channel(());
+    let room = Arc::new(Semaphore::new(settings.connections));
+    let mut open = JoinSet::new();
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            Some(ended) = open.join_next() => report(ended),
+            Some((stream, peer, permit)) = next_connection(&listener, &room) => {
+                let (service, stopping) = (service.clone(), stopping.clone());
+                open.spawn(async move {
+                    connection(stream, peer, service, stopping).await;
+                    drop(permit);
+                });
+            }
+        }
+    }
+    drop((listener, serving)); // no connection more; each open one sees its sender gone
+    let ended = async {
+        while let Some(ended) = open.join_next().await {
+            report(ended);
+        }
+    };
+    // Who is still there after that is cut.
+    let _ = timeout(settings.drain, ended).await;
+    open.shutdown().await;
+}
+
+fn service(buckets: Buckets, credentials: Credentials) -> S3Service {
+    let mut config = S3Config::default();
+    config.xml_max_body_size = S3_XML_BYTES_MAX;
+    let mut builder = S3ServiceBuilder::new(Service { buckets });
+    builder.set_auth(SimpleAuth::from_single(credentials.access_key, credentials.secret_key.as_str()));
+    builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
+    builder.build()
+}
+
+async fn next_connection(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let permit = room.clone().acquire_owned().await.ok()?; // the semaphore is never closed
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => return Some((stream, peer, permit)),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections of S3 clients");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, service: S3Service, mut stopping: watch::Receiver<()>) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%peer, %error, "connection ended");
+        return;
+    }
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT).max_header_size(HEADER_BYTES_MAX);
+    let service = service_fn(move |request| answer(service.clone(), peer, request));
+    let connection = http.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        _ = stopping.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // The client's doing: it went away, or it spoke no HTTP.
+        tracing::debug!(%peer, %error, "connection ended");
+    }
+}
+
+/// Gives the request its ids, which are those of the record of its change and of the answer.
+async fn answer(
+    service: S3Service,
+    peer: SocketAddr,
+    mut request: Request<Incoming>,
+) -> Result<HttpResponse, HttpError> {
+    let origin = Origin::new("", peer.ip().to_canonical().to_string());
+    request.extensions_mut().insert(origin.clone());
+    let mut answer = service.call(request.map(s3s::Body::from)).await?;
+    for (name, value) in [("x-amz-request-id", &origin.request_id), ("x-amz-id-2", &origin.host_id)] {
+        // Hex digits are a valid value.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            answer.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    Ok(answer)
+}
+
+fn report(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "the task of an S3 client's connection panicked");
+    }
+}
