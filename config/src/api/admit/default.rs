@@ -80,7 +80,7 @@ fn template(owner: &mut Map<String, Value>) {
 fn revision(fields: &mut Map<String, Value>) {
     set(fields, "containerConcurrency", json!(0));
     set(fields, "enableServiceLinks", json!(false));
-    if fields.get("timeoutSeconds").is_none_or(|seconds| seconds.is_null() ) {
+    if fields.get("timeoutSeconds").is_none_or(|seconds| seconds.is_null() || *seconds == 0) {
         fields.insert("timeoutSeconds".to_owned(), json!(REVISION_TIMEOUT_SECONDS_DEFAULT));
     }
 }
