@@ -7,6 +7,9 @@ use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+/// Name of a container that has none: what its logs are asked for by.
+pub const CONTAINER_NAME: &str = "user-container";
+
 /// What runs: an image and its settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -74,6 +74,7 @@ fn a_flag_wins_over_a_variable_and_that_over_the_file() {
 #[test]
 fn everything_wrong_is_named_at_once() {
     assert_eq!(wrong(""), Vec::<String>::new());
+    assert_eq!(wrong("http: 127.0.0.1:0\ncontrol: 127.0.0.1:0\n"), Vec::<String>::new());
     let text =
         "http: 80\ncontrol: 127.0.0.1:9000\nhosts: A\ndomain: Example\nlog: kafka\nguestMemory: 1Mi\ndomian: x\nx: y\n";
     let expected = [

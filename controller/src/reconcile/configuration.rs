@@ -3,6 +3,7 @@
 use super::context::{Context, Error, key_of};
 use super::labels;
 use fnctl_config::api::condition::{self, Cause, Status};
+use fnctl_config::api::container::CONTAINER_NAME;
 use fnctl_config::api::{Configuration, Revision};
 use fnctl_config::snapshot::ObjectKey;
 use jiff::Timestamp;
@@ -57,7 +58,12 @@ fn revision(configuration: &Configuration) -> Revision {
         annotations: Some(annotations),
         ..labels::dependent(configuration, "")
     };
-    Revision { metadata, spec: template.spec.clone(), status: None }
+    let mut spec = template.spec.clone();
+    // A revision's container always has a name, so that the stored one equals the wanted one.
+    for container in spec.containers.iter_mut().filter(|container| container.name.is_empty()) {
+        CONTAINER_NAME.clone_into(&mut container.name);
+    }
+    Revision { metadata, spec, status: None }
 }
 
 /// The configuration with the status that its newest revision makes.

@@ -2,12 +2,11 @@
 //! They only add what is missing; everything else of the object stays as it was written.
 
 use crate::api::annotation::{BROKER_CLASS, BROKER_CLASS_DEFAULT};
+use crate::api::container::CONTAINER_NAME;
 use crate::api::kind::Kind;
 use crate::limits::REVISION_TIMEOUT_SECONDS_DEFAULT;
 use serde_json::{Map, Value, json};
 
-/// Name of a container that has none: what its logs are asked for by.
-pub(crate) const CONTAINER_NAME: &str = "user-container";
 /// Label of a trigger with its broker's name.
 const TRIGGER_BROKER: &str = "eventing.knative.dev/broker";
 

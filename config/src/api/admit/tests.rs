@@ -57,6 +57,10 @@ fn what_kn_writes_is_taken() {
     assert_eq!(spec["containers"][0]["name"], "", "a list stays as it was written");
     assert_eq!([&spec["timeoutSeconds"], &spec["containerConcurrency"]], [300, 0]);
     assert_eq!(taken["spec"]["traffic"], json!([{"latestRevision": true, "percent": 100}]));
+    let zero =
+        admitted("revision", json!({"spec": {"timeoutSeconds": 0, "containers": [{"image": "x"}]}}), None).unwrap();
+    assert_eq!(zero["spec"]["timeoutSeconds"], 300);
+    assert_eq!(zero["spec"]["containers"][0]["name"], "user-container");
     let annotations = &taken["metadata"]["annotations"];
     assert_eq!(annotations["serving.knative.dev/creator"], "me");
     assert_eq!(annotations["serving.knative.dev/lastModifier"], "me");
@@ -495,6 +499,11 @@ fn what_never_changes() {
         let text = admitted(name, changed, Some(&stored)).unwrap_err().join("; ");
         assert!(text.starts_with(expected.trim_end_matches("...")), "{name}: {text}");
     }
+    let mut stored = container(json!({}));
+    stored["spec"]["template"]["metadata"] = json!({"name": "n-a"});
+    let mut renamed = container(json!({"image": "y"}));
+    renamed["spec"]["template"]["metadata"] = json!({"name": "n-b"});
+    assert!(admitted("ksvc", renamed, Some(&admitted("ksvc", stored, None).unwrap())).is_ok());
 }
 
 prop_compose! {
