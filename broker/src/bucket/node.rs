@@ -61,6 +61,11 @@ impl BucketNode {
         Ok(Self { buckets, sources })
     }
 
+    /// Of a store that was opened before its sources could be.
+    pub fn new(buckets: Buckets, sources: BucketSources) -> Self {
+        Self { buckets, sources }
+    }
+
     /// The store.
     pub fn buckets(&self) -> &Buckets {
         &self.buckets
