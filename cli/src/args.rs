@@ -73,6 +73,9 @@ pub(crate) enum Command {
     /// Try the autoscaler
     #[command(subcommand)]
     Autoscaler(AutoscalerCommand),
+    /// The whole platform at work
+    #[command(subcommand)]
+    Demo(DemoCommand),
     /// Print the completion script of a shell
     Completion {
         /// The shell
@@ -399,6 +402,22 @@ pub(crate) struct TriggerTest {
     /// Read {"filters":[...],"event":{...}} per line from standard input, answer one per line
     #[arg(long)]
     pub(crate) lines: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DemoCommand {
+    /// Pictures land in a bucket, a function wakes, the results land in buckets
+    Xray(Demo),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    /// How many synthetic films, or a folder of pictures [default: 100]
+    #[arg(long, value_name = "N|DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) pictures: Option<String>,
+    /// Leave the node running
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,6 +3,7 @@
 mod apply;
 mod autoscaler;
 mod delete;
+mod demo;
 mod deploy;
 mod describe;
 mod dev;
@@ -16,7 +17,7 @@ mod up;
 mod version;
 mod wait;
 
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Command, DemoCommand};
 use crate::failure::Failure;
 use clap::CommandFactory as _;
 
@@ -38,6 +39,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Dlq(dlq) => dlq::run(dlq, scope).await,
         Command::Trigger(trigger) => trigger::run(trigger, scope).await,
         Command::Autoscaler(autoscaler) => autoscaler::run(autoscaler),
+        Command::Demo(DemoCommand::Xray(demo)) => demo::run(demo, scope).await,
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "fnctl", &mut std::io::stdout());
             Ok(())

@@ -1,6 +1,7 @@
 //! The composition root: settings in, a node out. The only place that knows concrete adapters; read it as a list.
 
 mod artifacts;
+mod blobs;
 mod deliver;
 mod events;
 mod logs;
@@ -13,8 +14,12 @@ use fnctl_activator::serve::{Server, ServerSettings};
 use fnctl_autoscaler::fleet::Origin;
 use fnctl_autoscaler::run::Scaler;
 use fnctl_broker::broker::{Brokers, LogChoice, Options as BrokerOptions};
+use fnctl_broker::bucket::s3::Credentials;
+use fnctl_broker::bucket::{BucketNode, Buckets, Options as BucketOptions};
 use fnctl_broker::deliver::address::{Policy, Private};
 use fnctl_broker::deliver::http::HttpDeliver;
+use fnctl_broker::source::bucket::BucketSources;
+use fnctl_broker::vfs::Vfs;
 use fnctl_broker::vfs::disk::Disk;
 use fnctl_config::node::{self, LogChoice as LogSetting};
 use fnctl_config::snapshot::Change;
@@ -22,7 +27,6 @@ use fnctl_controller::apiserver::store::Place;
 use fnctl_controller::apiserver::{ApiServer, Token, kubeconfig, tls};
 use fnctl_controller::project::{self, Update};
 use fnctl_controller::reconcile::{Controllers, Settings as ControllerSettings};
-use fnctl_runtime_wasm::capability::blobs::MemoryBlobs;
 use fnctl_runtime_wasm::capability::key_values::MemoryKeyValues;
 use fnctl_runtime_wasm::compile::Compiler;
 use fnctl_runtime_wasm::{Options as RuntimeOptions, Runtime, heavy};
@@ -49,6 +53,7 @@ pub(crate) struct Node {
     pub(crate) listeners: Listeners,
     pub(crate) addresses: Addresses,
     pub(crate) kubeconfig: PathBuf,
+    pub(crate) credentials: Credentials,
     /// Done when everything that was stored runs again.
     pub(crate) synced: oneshot::Receiver<()>,
     /// Threads for functions that need much CPU.
@@ -79,6 +84,7 @@ impl Drop for HeavyThreads {
 pub(crate) struct Listeners {
     pub(crate) data_plane: Server,
     pub(crate) control: TcpListener,
+    pub(crate) s3: TcpListener,
     pub(crate) tls: Arc<rustls::ServerConfig>,
 }
 
@@ -87,6 +93,7 @@ pub(crate) struct Listeners {
 pub(crate) struct Addresses {
     pub(crate) http: SocketAddr,
     pub(crate) control: SocketAddr,
+    pub(crate) s3: SocketAddr,
 }
 
 /// The parts of a node, joined. Cheap to clone.
@@ -97,6 +104,7 @@ pub(crate) struct Parts {
     pub(crate) scaling: Scaling,
     pub(crate) runtime: Runtime,
     pub(crate) brokers: Brokers,
+    pub(crate) buckets: BucketNode,
     pub(crate) api: ApiServer,
     ports: Arc<Ports>,
     settings: ControllerSettings,
@@ -111,7 +119,11 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
     let folder = |name: &str| settings.data_dir.join(name);
     let http = bind("http", settings.http).await?;
     let control = bind("control", settings.control).await?;
-    let addresses = Addresses { http: address(&http)?, control: address(&control)? };
+    let s3 = bind("s3", settings.s3).await?;
+    let addresses = Addresses { http: address(&http)?, control: address(&control)?, s3: address(&s3)? };
+    let vfs: Arc<dyn Vfs> = Arc::new(Disk);
+    let store = Buckets::open(BucketOptions::new(vfs.clone(), folder("buckets"))).await;
+    let store = store.map_err(|e| broken("cannot open the buckets", &e))?;
 
     let heavy = HeavyThreads(Some(heavy::runtime().map_err(|e| broken("cannot start threads", &e))?));
     let runtime = Runtime::open(RuntimeOptions {
@@ -119,9 +131,9 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
         compiler: Compiler::new(executable()?, ["compile-component"]),
         guest_memory_bytes: settings.guest_memory_bytes,
         heavy: heavy.handle(),
-        blobs: Arc::new(MemoryBlobs::with_buckets(&[])),
+        blobs: Arc::new(blobs::NodeBlobs(store.clone())),
         key_values: Arc::new(MemoryKeyValues::default()),
-        own_addresses: vec![addresses.http, addresses.control],
+        own_addresses: vec![addresses.http, addresses.control, addresses.s3],
     })
     .map_err(|e| broken("cannot open the artifact store", &e))?;
     runtime.artifacts().embed(EMBEDDED).map_err(|e| broken("cannot store the components of the examples", &e))?;
@@ -132,6 +144,9 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
     let scaling = Scaling::new(activator.clone());
 
     let brokers = open_brokers(settings, &folder("broker"), &activator, addresses)?;
+    let buckets = join_buckets(store, &brokers).await?;
+    let credentials = Credentials::load_or_create(&vfs, &folder("s3-credentials.json"));
+    let credentials = credentials.map_err(|e| broken("cannot read or make the keys of the buckets", &e))?;
     let token = Token::load_or_create(&folder("token")).map_err(|e| broken("cannot read or make the token", &e))?;
     make_private(&folder("tls")).map_err(|e| broken("cannot make the certificate's folder", &e))?;
     let identity = tls::load_or_create(&folder("tls")).map_err(|e| broken("cannot read or make the certificate", &e))?;
@@ -150,16 +165,17 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
         activator,
         scaler,
         scaling,
-        ports: Arc::new(Ports(runtime.clone())),
+        ports: Arc::new(Ports { runtime: runtime.clone(), buckets: buckets.clone() }),
         runtime,
         brokers,
+        buckets,
         api,
         settings: ControllerSettings { domain: settings.domain.clone(), http_port: addresses.http.port() },
         synced: Arc::default(),
         on_synced: Arc::new(Mutex::new(Some(on_synced))),
     };
-    let listeners = Listeners { data_plane, control, tls: identity.server };
-    Ok(Node { parts, listeners, addresses, kubeconfig, synced, heavy, lock })
+    let listeners = Listeners { data_plane, control, s3, tls: identity.server };
+    Ok(Node { parts, listeners, addresses, kubeconfig, credentials, synced, heavy, lock })
 }
 
 fn open_brokers(settings: &node::Node, folder: &Path, activator: &Activator, own: Addresses) -> Result<Brokers, Failure> {
@@ -174,9 +190,17 @@ fn open_brokers(settings: &node::Node, folder: &Path, activator: &Activator, own
         directory: folder.to_owned(),
         log,
         functions: Arc::new(deliver::Functions(activator.clone())),
-        uris: Arc::new(HttpDeliver::new(Policy { private, closed: vec![own.control] })),
+        uris: Arc::new(HttpDeliver::new(Policy { private, closed: vec![own.control, own.s3] })),
     })
     .map_err(|e| broken("cannot open the brokers' state", &e))
+}
+
+async fn join_buckets(store: Buckets, brokers: &Brokers) -> Result<BucketNode, Failure> {
+    let (opened, brokers) = (store.clone(), brokers.clone());
+    let sources = tokio::task::spawn_blocking(move || BucketSources::open(&opened, brokers)).await;
+    let sources = sources.map_err(|e| broken("cannot open the cursors of the bucket sources", &e))?;
+    let sources = sources.map_err(|e| broken("cannot open the cursors of the bucket sources", &e))?;
+    Ok(BucketNode::new(store, sources))
 }
 
 /// One data directory, one node. The lock goes with the process, however it ends.
@@ -233,6 +257,9 @@ impl Parts {
         if let Err(error) = self.brokers.apply(&change).await {
             tracing::error!(%error, "a broker or trigger does not run");
         }
+        if let Err(error) = self.buckets.apply(&change).await {
+            tracing::error!(%error, "a bucket source does not run");
+        }
     }
 
     async fn take(&self, update: Update) {
@@ -241,6 +268,9 @@ impl Parts {
             Update::Synced => {
                 if let Err(error) = self.brokers.settle().await {
                     tracing::error!(%error, "the state of deleted triggers is kept");
+                }
+                if let Err(error) = self.buckets.settle().await {
+                    tracing::error!(%error, "the state of deleted bucket sources is kept");
                 }
                 self.synced.store(true, Ordering::Relaxed);
                 if let Some(on_synced) = self.on_synced.lock().await.take() {
@@ -271,6 +301,10 @@ impl Parts {
 
     pub(crate) async fn run_brokers(self, shutdown: impl Future<Output = ()> + Send) {
         self.brokers.run(shutdown).await;
+    }
+
+    pub(crate) async fn run_buckets(self, shutdown: impl Future<Output = ()> + Send) {
+        self.buckets.run(shutdown).await;
     }
 
     pub(crate) async fn sweep(self, shutdown: impl Future<Output = ()> + Send) {

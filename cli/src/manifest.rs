@@ -69,7 +69,8 @@ fn is_manifest(path: &Path) -> bool {
     path.is_file() && path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
 }
 
-fn parse(text: &str, origin: &str, folder: &Path) -> Result<Vec<Document>, Failure> {
+/// The documents of a text; relative paths in them start at `folder`.
+pub(crate) fn parse(text: &str, origin: &str, folder: &Path) -> Result<Vec<Document>, Failure> {
     let values: Vec<Value> = serde_saphyr::from_multiple(text)
         .map_err(|e| Failure::invalid(code::YAML, format!("{origin} is not valid YAML")).detail(e.to_string()))?;
     let mut documents = Vec::new();

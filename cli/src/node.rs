@@ -3,6 +3,7 @@
 use crate::admin;
 use crate::compose::{Listeners, Node};
 use crate::failure::{Failure, code};
+use fnctl_broker::bucket::{REGION, s3};
 use fnctl_config::limits::DRAIN_TIMEOUT;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,13 +23,16 @@ pub(crate) async fn run(node: Node, on_ready: OnReady<'_>, stop: impl Future<Out
     let (front, fronts) = watch::channel(());
     let (back, backs) = watch::channel(());
     let ready = ready_line(&node);
-    let Node { parts, listeners, synced, heavy, lock, .. } = node;
-    let Listeners { data_plane, control, tls } = listeners;
+    let Node { parts, listeners, credentials, synced, heavy, lock, .. } = node;
+    let Listeners { data_plane, control, s3: s3_listener, tls } = listeners;
 
     let mut serving = JoinSet::new();
     serving.spawn(data_plane.run(closed(fronts.clone())));
+    let store = parts.buckets.buckets().clone();
+    serving.spawn(s3::serve(s3_listener, store, credentials, s3::Settings::default(), closed(fronts)));
     let mut working = JoinSet::new();
     working.spawn(parts.clone().run_brokers(closed(backs.clone())));
+    working.spawn(parts.clone().run_buckets(closed(backs.clone())));
     working.spawn(parts.clone().run_scaler(closed(backs.clone())));
     working.spawn(parts.clone().run_controllers(closed(backs.clone())));
     working.spawn(parts.clone().run_projections(closed(backs.clone())));
@@ -84,7 +88,9 @@ async fn closed(mut stage: watch::Receiver<()>) {
 }
 
 fn ready_line(node: &Node) -> Value {
-    let addresses = &node.addresses;
+    let (addresses, credentials) = (&node.addresses, &node.credentials);
     json!({"event": "ready", "http": format!("http://{}", addresses.http), "control": format!("https://{}", addresses.control),
-        "kubeconfig": node.kubeconfig.display().to_string()})
+        "kubeconfig": node.kubeconfig.display().to_string(),
+        "s3": {"endpoint": format!("http://{}", addresses.s3), "region": REGION, "accessKey": credentials.access_key,
+            "secretKey": credentials.secret_key}})
 }

@@ -40,6 +40,8 @@ fn welcome(ready: &Value) {
     let text = |field: &str| ready[field].as_str().unwrap_or_default().to_owned();
     output::say(format!("functions and brokers  {}", text("http")));
     output::say(format!("API                    {}", text("control")));
+    let endpoint = ready["s3"]["endpoint"].as_str().unwrap_or_default();
+    output::say(format!("buckets (S3)           {endpoint}, keys in the data directory"));
     output::say(format!("kubectl and kn         export KUBECONFIG={}", text("kubeconfig")));
     output::say("ready; next: fnctl deploy examples/hello (Ctrl-C stops)");
 }

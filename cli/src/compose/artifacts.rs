@@ -1,6 +1,7 @@
 //! Joins the reconcilers to the node: what an image leads to, whether it can run here, and whether a bucket is there.
 
-use fnctl_config::snapshot::Revision;
+use fnctl_broker::bucket::BucketNode;
+use fnctl_config::snapshot::{Access, Revision};
 use fnctl_controller::reconcile::{Artifacts, Buckets, Rejected};
 use fnctl_runtime_wasm::Runtime;
 use fnctl_runtime_wasm::prepare::PrepareError;
@@ -8,22 +9,34 @@ use futures::future::BoxFuture;
 
 /// The node as the reconcilers see it.
 #[derive(Debug)]
-pub(crate) struct Ports(pub(crate) Runtime);
+pub(crate) struct Ports {
+    pub(crate) runtime: Runtime,
+    pub(crate) buckets: BucketNode,
+}
 
 impl Artifacts for Ports {
     fn resolve<'a>(&'a self, image: &'a str) -> BoxFuture<'a, Result<String, Rejected>> {
-        Box::pin(async move { self.0.resolve(image).await.map_err(|error| rejected(&error)) })
+        Box::pin(async move { self.runtime.resolve(image).await.map_err(|error| rejected(&error)) })
     }
 
     fn prepare<'a>(&'a self, revision: &'a Revision) -> BoxFuture<'a, Result<(), Rejected>> {
-        let prepared = self.0.prepare(&revision.artifact, &revision.grants);
-        Box::pin(async move { prepared.await.map(drop).map_err(|error| rejected(&error)) })
+        Box::pin(async move {
+            // A function that may write into a bucket finds it there.
+            for (bucket, _) in revision.grants.buckets.iter().filter(|(_, access)| **access == Access::ReadWrite) {
+                self.ensure(bucket).await?;
+            }
+            let prepared = self.runtime.prepare(&revision.artifact, &revision.grants).await;
+            prepared.map(drop).map_err(|error| rejected(&error))
+        })
     }
 }
 
 impl Buckets for Ports {
     fn ensure<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), Rejected>> {
-        Box::pin(async move { Err(Rejected::new("NotYet", format!("bucket {bucket:?}: this node has no buckets yet"))) })
+        Box::pin(async move {
+            let made = self.buckets.ensure(bucket).await;
+            made.map(drop).map_err(|error| Rejected::new("BucketRefused", error.to_string()))
+        })
     }
 }
 
