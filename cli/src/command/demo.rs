@@ -44,6 +44,8 @@ pub(crate) async fn run(arguments: Demo, scope: &Scope) -> Result<(), Failure> {
     let (parts, kubeconfig) = (node.parts.clone(), node.kubeconfig.clone());
     let (tell_ready, ready) = oneshot::channel();
     let (tell_stop, stop) = oneshot::channel::<()>();
+    // Held until the node has ended: its drop stops the node.
+    let mut tell_stop = Some(tell_stop);
     let mut tell_ready = Some(tell_ready);
     let mut on_ready = |line: &Value| {
         // Nobody waits any more where the demo failed before.
@@ -61,8 +63,7 @@ pub(crate) async fn run(arguments: Demo, scope: &Scope) -> Result<(), Failure> {
         if arguments.keep && outcome.is_ok() && !form.is_json() {
             stay(&ready);
         } else {
-            // The node may have stopped by itself: then there is nobody to tell.
-            let _ = tell_stop.send(());
+            drop(tell_stop.take());
         }
         outcome
     };

@@ -4,6 +4,7 @@ use super::watch::{broker, results};
 use crate::compose::Parts;
 use crate::failure::{Exit, Failure, code};
 use crate::output;
+use fnctl_broker::broker::EventQuery;
 use fnctl_broker::bucket::{Action, Change};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,17 +132,39 @@ async fn path(parts: &Parts, result: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let place = |value: &Value| format!("{}/{}", text(&value["bucket"]), text(&value["key"]));
     let data = &result["data"];
-    let mut lines = vec![format!("result    {} (risk {})", text(&result["verdict"]), data["risk"])];
+    let mut lines = origin(parts, &text(&result["id"])).await;
+    let risk = data["risk"].as_f64().map_or_else(|| "none".to_owned(), |risk| format!("{risk:.2}"));
+    lines.push(format!("result    {}, risk {risk}", text(&result["verdict"])));
     for (name, field) in [("processed", "processed"), ("research", "research"), ("archive", "archive")] {
         if data[field].is_object() {
             lines.push(format!("{name:9} {}", place(&data[field])));
         }
     }
-    if let Ok(Ok(answers)) = parts.brokers.why(&broker(), &text(&result["id"]), None).await {
-        for row in answers.iter().flat_map(|why| &why.triggers) {
-            lines.push(format!("trigger   {}: {} ({})", row.name, json!(row.outcome).as_str().unwrap_or_default(), row.reason));
-        }
-    }
-    lines.push("try next  fnctl demo xray --keep, then: fnctl event why ID --broker xray".to_owned());
+    lines.push("try next  fnctl demo xray --keep, then: fnctl event list --broker xray, and fnctl event why ID --broker xray".to_owned());
     lines
+}
+
+/// The picture's event whose delivery was answered with this result: where it began, and what each step took.
+async fn origin(parts: &Parts, result_id: &str) -> Vec<String> {
+    let query = EventQuery { kind: Some("com.amazonaws.s3.ObjectCreated:Put".to_owned()), ..EventQuery::default() };
+    let Ok(page) = parts.brokers.events(&broker(), &query).await else { return Vec::new() };
+    for event in page.events.iter().filter_map(|event| serde_json::from_str::<Value>(event.get()).ok()) {
+        let id = event["id"].as_str().unwrap_or_default();
+        let Ok(Ok(answers)) = parts.brokers.why(&broker(), id, None).await else { continue };
+        let rows = answers.iter().flat_map(|why| &why.triggers);
+        let Some(row) = rows.into_iter().find(|row| row.reply.as_ref().is_some_and(|reply| reply.id == result_id)) else { continue };
+        let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
+        let mut lines = vec![
+            format!("put       xray-in/{}", text("subject")),
+            format!("event     {id}"),
+            format!("          accepted {} at position {}", text("acceptedAt"), text("position")),
+        ];
+        for attempt in &row.attempts {
+            let status = attempt.status.map_or_else(|| "no status".to_owned(), |status| status.to_string());
+            let instance = attempt.instance.as_deref().unwrap_or("the function");
+            lines.push(format!("trigger   {}: {instance} answered {status} after {} ms", row.name, attempt.duration_ms));
+        }
+        return lines;
+    }
+    Vec::new()
 }
