@@ -46,7 +46,7 @@ kn() {
 
 # A stock S3 client, in an environment of its own.
 s3() {
-  local version=1.40.64
+  local version=1.44.5
   [ -x "$folder/s3/bin/python" ] && [ "$(cat "$folder/s3.version" 2>/dev/null)" = "$version" ] && return
   say "installing boto3 $version"
   python3 -m venv --clear "$folder/s3"
@@ -63,7 +63,7 @@ deny() {
 }
 
 tools=("$@")
-[ ${#tools[@]} -gt 0 ] || tools=(kubectl kn deny)
+[ ${#tools[@]} -gt 0 ] || tools=(kubectl kn s3 deny)
 for tool in "${tools[@]}"; do
   case $tool in
     kubectl | kn | s3 | wasmtime | deny) "$tool" ;;

@@ -11,16 +11,16 @@
 
 use super::error::Error;
 use super::incoming::{Incoming, Place};
-use super::index::{self, Attributes, BUCKET_ID, Bucket, Intent, Keep, Leftovers, Meta, Part, SEQUENCER, Upload, Writer};
+use super::index::{
+    self, Attributes, BUCKET_ID, Bucket, Intent, Keep, Leftovers, Meta, Part, SEQUENCER, Upload, Writer,
+};
 use super::name;
 use super::record::{Action, Change, Origin};
 use crate::log::segment::SegmentLog;
 use crate::log::{AppendError, EventLog as _, Position};
 use crate::state::{State, StateError};
 use crate::vfs::Vfs;
-use fnctl_config::limits::{
-    BUCKET_COMMIT_WRITES_MAX, BUCKET_UPLOADS_MAX, BUCKETS_MAX, EVENT_LOG_GATHER_MAX,
-};
+use fnctl_config::limits::{BUCKET_COMMIT_WRITES_MAX, BUCKET_UPLOADS_MAX, BUCKETS_MAX, EVENT_LOG_GATHER_MAX};
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -126,7 +126,8 @@ impl Files {
 
     /// Removes what nothing names any more; what cannot be removed is found by the next start.
     pub(super) fn remove(&self, left: &Leftovers) {
-        let paths = left.objects.iter().map(|name| self.object(name)).chain(left.parts.iter().map(|name| self.part(name)));
+        let paths =
+            left.objects.iter().map(|name| self.object(name)).chain(left.parts.iter().map(|name| self.part(name)));
         for path in paths {
             if let Err(error) = self.vfs.remove(&path) {
                 tracing::debug!(path = %path.display(), %error, "a file of the buckets stays until the next start");
@@ -210,8 +211,7 @@ impl Committer {
         for (request, _) in batch.iter_mut().zip(&planned).filter(|(_, planned)| planned.is_ok()) {
             request.write.incoming().into_iter().for_each(Incoming::keep);
         }
-        let intents: Vec<Intent> =
-            planned.iter().flatten().filter_map(|planned| planned.intent.clone()).collect();
+        let intents: Vec<Intent> = planned.iter().flatten().filter_map(|planned| planned.intent.clone()).collect();
         if !intents.is_empty() {
             rename(&self.files, &intents)?;
             match self.record(&intents) {
@@ -319,20 +319,22 @@ impl Plan {
                     Ok(Done::Nothing)
                 }
             }
-            Write::PutPart { id, object, number, incoming } => match is_open(id, object, tables)?.and(self.room.clone()) {
-                Err(error) => Err(error),
-                Ok(()) => {
-                    let part = Part {
-                        number: *number,
-                        size: incoming.size,
-                        etag: incoming.etag(),
-                        modified: self.now,
-                        file: incoming.name.clone(),
-                    };
-                    left.parts.extend(tables.put_part(id, &part)?);
-                    Ok(Done::Part(part))
+            Write::PutPart { id, object, number, incoming } => {
+                match is_open(id, object, tables)?.and(self.room.clone()) {
+                    Err(error) => Err(error),
+                    Ok(()) => {
+                        let part = Part {
+                            number: *number,
+                            size: incoming.size,
+                            etag: incoming.etag(),
+                            modified: self.now,
+                            file: incoming.name.clone(),
+                        };
+                        left.parts.extend(tables.put_part(id, &part)?);
+                        Ok(Done::Part(part))
+                    }
                 }
-            },
+            }
             Write::AbortUpload { id, object } => match is_open(id, object, tables)? {
                 Err(error) => Err(error),
                 Ok(()) => {

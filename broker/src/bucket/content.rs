@@ -72,7 +72,8 @@ impl Stream for Content {
         let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
         let ended = ready!(Pin::new(reading).poll(context));
         self.reading = None;
-        let chunk = ended.map_err(|error| Error::Failed(error.to_string())).and_then(|chunk| chunk.map_err(Error::from));
+        let chunk =
+            ended.map_err(|error| Error::Failed(error.to_string())).and_then(|chunk| chunk.map_err(Error::from));
         if chunk.is_err() {
             self.rest = 0..0;
         }

@@ -305,8 +305,7 @@ impl<'a> Writer<'a> {
             Some(meta) => self.objects.insert(key, json(meta, &intent.change.key)?.as_slice())?,
             None => self.objects.remove(key)?,
         };
-        let before: Option<Meta> =
-            before.map(|value| parse("objects", &intent.change.key, &value)).transpose()?;
+        let before: Option<Meta> = before.map(|value| parse("objects", &intent.change.key, &value)).transpose()?;
         if let Some(mut bucket) = self.bucket(&intent.change.bucket)?.filter(|bucket| bucket.id == intent.bucket) {
             if let Some(gone) = &before {
                 bucket.objects = bucket.objects.saturating_sub(1);

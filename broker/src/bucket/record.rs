@@ -10,8 +10,7 @@ use uuid::Uuid;
 pub const REGION: &str = "us-east-1";
 
 /// All that an HTML form encodes, save `/`, as AWS does; a space becomes `+` afterwards.
-const FORM: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b'/').remove(b' ');
+const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b'/').remove(b' ');
 
 /// Who asked for a change, and in which request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

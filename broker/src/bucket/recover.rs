@@ -29,10 +29,7 @@ pub(super) async fn replay(state: &State, files: &Files, log: &SegmentLog) -> Re
         finish(state, files, log, intents).await?;
     }
     let (state, files) = (state.clone(), files.clone());
-    blocking(move || {
-        if closed { Ok(()) } else { sweep(&state, &files) }
-    })
-    .await?;
+    blocking(move || if closed { Ok(()) } else { sweep(&state, &files) }).await?;
     Ok(replayed)
 }
 

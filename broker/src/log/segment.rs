@@ -37,7 +37,7 @@ mod recovery;
 mod scan;
 mod shared;
 #[cfg(test)]
-mod simulation;
+pub(crate) mod simulation;
 mod tail;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use crate::bucket::{Buckets, ListQuery, Meta, Page, parse_token, token};
 use fnctl_config::limits::BUCKET_LIST_MAX;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::{
-    CommonPrefix, EncodingType, ETag, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output,
+    CommonPrefix, ETag, EncodingType, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output,
     Object, ObjectStorageClass,
 };
 use s3s::{S3Result, s3_error};

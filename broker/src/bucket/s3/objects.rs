@@ -83,7 +83,10 @@ impl Conditions {
     }
 }
 
-pub(super) async fn get(buckets: &Buckets, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+pub(super) async fn get(
+    buckets: &Buckets,
+    request: S3Request<GetObjectInput>,
+) -> S3Result<S3Response<GetObjectOutput>> {
     let input = request.input;
     if input.version_id.is_some() || input.part_number.is_some() {
         return Err(s3_error!(NotImplemented, "objects have no versions, and are not read by part"));
@@ -125,7 +128,10 @@ fn wanted(range: Option<s3s::dto::Range>, size: u64) -> S3Result<Range<u64>> {
     }
 }
 
-pub(super) async fn head(buckets: &Buckets, request: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+pub(super) async fn head(
+    buckets: &Buckets,
+    request: S3Request<HeadObjectInput>,
+) -> S3Result<S3Response<HeadObjectOutput>> {
     let input = request.input;
     let meta = buckets.head(&input.bucket, &input.key).await?;
     let conditions = Conditions {

@@ -6,8 +6,8 @@ use crate::bucket::{Buckets, Origin};
 use fnctl_config::limits::{
     ACCEPT_PAUSE, DRAIN_TIMEOUT, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, S3_CONNECTIONS_MAX, S3_XML_BYTES_MAX,
 };
-use http::header::{HeaderName, HeaderValue};
 use http::Request;
+use http::header::{HeaderName, HeaderValue};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;

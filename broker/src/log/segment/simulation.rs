@@ -14,7 +14,7 @@ const DIRECTORY: &str = "/log";
 
 /// A file system whose files are never synced, though they say so.
 #[derive(Debug)]
-struct Unsynced(Simulated);
+pub(crate) struct Unsynced(pub(crate) Simulated);
 
 #[derive(Debug)]
 struct UnsyncedFile(Arc<dyn File>);

@@ -18,9 +18,10 @@ pub fn to_event(change: &Change, configuration: &str) -> Result<Event, Invalid> 
         Some(part) => format!("{}.{}.{part}", origin.request_id, origin.host_id),
     };
     let data = serde_json::to_vec(&change.record(configuration)).unwrap_or_default();
-    let event = Event::new(id, format!("aws:s3.{REGION}.{}", change.bucket), format!("{PREFIX}{}", change.action.name()))?
-        .with("time", change.time.to_string())?
-        .with("sequencer", format!("{:016X}", change.sequencer))?;
+    let event =
+        Event::new(id, format!("aws:s3.{REGION}.{}", change.bucket), format!("{PREFIX}{}", change.action.name()))?
+            .with("time", change.time.to_string())?
+            .with("sequencer", format!("{:016X}", change.sequencer))?;
     let event = match event.clone().with("subject", change.key.as_str()) {
         Ok(event) => event,
         // Attributes have no control characters, keys may: then as records write it.

@@ -9,7 +9,8 @@ pub fn matches(source: &BucketSource, change: &Change) -> bool {
     source.bucket == change.bucket
         && change.key.starts_with(&source.prefix)
         && change.key.ends_with(&source.suffix)
-        && (source.event_types.is_empty() || source.event_types.iter().any(|wanted| names(wanted, change.action.name())))
+        && (source.event_types.is_empty()
+            || source.event_types.iter().any(|wanted| names(wanted, change.action.name())))
 }
 
 fn names(wanted: &str, name: &str) -> bool {
