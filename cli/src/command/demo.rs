@@ -61,7 +61,7 @@ pub(crate) async fn run(arguments: Demo, scope: &Scope) -> Result<(), Failure> {
         let target = Target::find(&Scope { kubeconfig: Some(kubeconfig), ..scope.clone() }).await?;
         let outcome = story(&arguments, &target, &parts, &ready).await;
         if arguments.keep && outcome.is_ok() && !form.is_json() {
-            stay(&ready);
+            stay(&ready, &folder.1);
         } else {
             drop(tell_stop.take());
         }
@@ -156,9 +156,10 @@ async fn install(target: &Target) -> Result<(), Failure> {
     Ok(())
 }
 
-fn stay(ready: &Value) {
+fn stay(ready: &Value, ends: &Ends) {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    output::say("\nthe node stays; Ctrl-C stops it and removes its data");
+    let data = if *ends == Ends::Removed { " and removes its data" } else { "" };
+    output::say(format!("\nthe node stays; Ctrl-C stops it{data}"));
     output::say(format!("  export FNCTL_KUBECONFIG={}", text(&ready["kubeconfig"])));
     output::say("  fnctl get ksvc,broker,trigger,bucketsource");
     output::say("  fnctl event list --broker xray");
