@@ -81,7 +81,7 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print version, commit and the versions of what it is made of
+    /// Print the version, and the API versions that it serves
     Version,
     /// Compile a component, in a process of its own (used by the node)
     #[command(hide = true, name = "compile-component")]

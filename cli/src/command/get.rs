@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 const AS_TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io";
 
 pub(crate) async fn run(arguments: Get, scope: &Scope) -> Result<(), Failure> {
-    let target = Target::find(scope).await?;
     let kinds = arguments.kind.split(',').map(kind_by_word).collect::<Result<Vec<_>, _>>()?;
+    let target = Target::find(scope).await?;
     if kinds.len() > 1 && (arguments.watch || arguments.name.is_some()) {
         return Err(Failure::invalid(code::INPUT, "a name or --watch goes with one kind only"));
     }
