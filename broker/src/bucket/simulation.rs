@@ -11,11 +11,14 @@ use std::collections::BTreeMap;
 const SEEDS: u64 = 150;
 const CONTROL_SEEDS: u64 = 40;
 
-/// What clients know: of each write its bytes, or none for a delete, and whether it was answered.
+/// The bytes of a write, or none for a delete, and whether it was answered.
+type Asked = (Option<Vec<u8>>, bool);
+
+/// What clients know.
 #[derive(Default)]
 struct Model {
     /// By key, in the order they were asked for; each key has one writer.
-    writes: BTreeMap<String, Vec<(Option<Vec<u8>>, bool)>>,
+    writes: BTreeMap<String, Vec<Asked>>,
     answered: Vec<u64>,
     cuts: u32,
 }

@@ -100,7 +100,11 @@ pub(super) async fn list(buckets: &Buckets, request: S3Request<ListPartsInput>) 
     };
     Ok(ListPartsOutput {
         is_truncated: Some(rest.len() > limit),
-        next_part_number_marker: rest.iter().take(limit).last().and_then(|part| part.number.to_string().parse().ok()),
+        next_part_number_marker: rest
+            .iter()
+            .take(limit)
+            .next_back()
+            .and_then(|part| part.number.to_string().parse().ok()),
         max_parts: i32::try_from(limit).ok(),
         parts: Some(rest.iter().take(limit).map(listed).collect()),
         bucket: Some(upload.bucket),

@@ -139,7 +139,8 @@ fn change(action: Action, key: &str) -> BucketChange {
 
 #[test]
 fn a_source_chooses_by_type_prefix_and_suffix() {
-    let table: &[(&[&str], &str, &str, Action, &str, bool)] = &[
+    type Row = (&'static [&'static str], &'static str, &'static str, Action, &'static str, bool);
+    let table: &[Row] = &[
         (&[], "", "", Action::Delete, "k", true),
         (&["ObjectCreated:*"], "", "", Action::Put, "k", true),
         (&["s3:ObjectCreated:*"], "", "", Action::CompleteMultipartUpload, "k", true),

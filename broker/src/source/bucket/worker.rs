@@ -8,7 +8,7 @@ use crate::deliver::answer::{Strictness, meaning};
 use crate::deliver::{Answered, Outcome, Parcel};
 use crate::dispatch::blocking;
 use crate::event::Event;
-use crate::log::{EventLog, Position, ReadError, Stored};
+use crate::log::{EventLog, ReadError, Stored};
 use crate::retry::{self, Ended, Next};
 use crate::state::{CursorSave, State};
 use fnctl_config::limits::{
@@ -91,7 +91,7 @@ impl Worker {
                 }
                 continue;
             }
-            let ended = self.pass(from, page, &mut cursor, &mut unsaved, &mut stop).await;
+            let ended = self.pass(page, &mut cursor, &mut unsaved, &mut stop).await;
             if unsaved.passed >= CURSOR_FLUSH_ACKS || unsaved.due.is_some_and(|due| due <= Instant::now()) {
                 self.save(&cursor, &mut unsaved).await;
             }
@@ -105,12 +105,12 @@ impl Worker {
     /// Delivers what a page has for the sink and moves the cursor behind it.
     async fn pass(
         &self,
-        from: Position,
         page: Vec<Stored>,
         cursor: &mut Cursor,
         unsaved: &mut Unsaved,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), Stopped> {
+        let Some(&from) = cursor.low().first() else { return Ok(()) };
         let mut batch = Vec::new();
         let mut passed = from;
         let to_broker = matches!(self.source.sink, Destination::Broker { .. });
