@@ -102,6 +102,9 @@ pub(crate) struct Up {
     /// Where buckets listen [default: 127.0.0.1:9000]
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) s3: Option<String>,
+    /// Messages of the node: error, warn, info, debug, or directives as in warn,fnctl_broker=debug
+    #[arg(long, value_name = "FILTER", default_value = "warn")]
+    pub(crate) log: String,
     /// Settings file [default: <data dir>/node.yaml, if it is there]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,

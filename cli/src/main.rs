@@ -12,6 +12,7 @@ mod output;
 mod public;
 mod push;
 mod target;
+mod telemetry;
 
 use args::{Arguments, Command};
 use clap::Parser as _;

@@ -19,8 +19,9 @@ pub(crate) async fn run(node: Node, on_ready: OnReady<'_>, stop: impl Future<Out
     let failed = |e: std::io::Error| Failure::failed(code::NODE, "cannot listen to signals").because(&e);
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    // Three stages, so that what carries requests stops before what they need.
+    // Three stages: what takes requests in, what makes events of buckets' changes, and what both need.
     let (front, fronts) = watch::channel(());
+    let (middle, middles) = watch::channel(());
     let (back, backs) = watch::channel(());
     let ready = ready_line(&node);
     let Node { parts, listeners, credentials, synced, heavy, lock, .. } = node;
@@ -30,9 +31,10 @@ pub(crate) async fn run(node: Node, on_ready: OnReady<'_>, stop: impl Future<Out
     serving.spawn(data_plane.run(closed(fronts.clone())));
     let store = parts.buckets.buckets().clone();
     serving.spawn(s3::serve(s3_listener, store, credentials, s3::Settings::default(), closed(fronts)));
+    let mut sources = JoinSet::new();
+    sources.spawn(parts.clone().run_buckets(closed(middles)));
     let mut working = JoinSet::new();
     working.spawn(parts.clone().run_brokers(closed(backs.clone())));
-    working.spawn(parts.clone().run_buckets(closed(backs.clone())));
     working.spawn(parts.clone().run_scaler(closed(backs.clone())));
     working.spawn(parts.clone().run_controllers(closed(backs.clone())));
     working.spawn(parts.clone().run_projections(closed(backs.clone())));
@@ -54,12 +56,15 @@ pub(crate) async fn run(node: Node, on_ready: OnReady<'_>, stop: impl Future<Out
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
         ended = serving.join_next() => Err(unexpected(ended)),
+        ended = sources.join_next() => Err(unexpected(ended)),
         ended = working.join_next() => Err(unexpected(ended)),
     };
     tracing::info!("stopping");
     let orderly = async {
         drop(front);
         while serving.join_next().await.is_some() {}
+        drop(middle);
+        while sources.join_next().await.is_some() {}
         parts.api.close_watches();
         drop(back);
         while working.join_next().await.is_some() {}

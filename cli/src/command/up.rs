@@ -5,11 +5,13 @@ use crate::compose;
 use crate::failure::{Failure, code};
 use crate::node;
 use crate::output::{self, Form};
+use crate::telemetry;
 use fnctl_config::node::{Flags, Node};
 use serde_json::Value;
 
 pub(crate) async fn run(arguments: Up, scope: &Scope) -> Result<(), Failure> {
     let form = Form::parse(scope.output.as_deref())?;
+    telemetry::init(&arguments.log)?;
     let settings = settings(arguments, scope)?;
     let node = compose::build(&settings).await?;
     let mut on_ready = |ready: &Value| match form.is_json() {
