@@ -119,7 +119,7 @@ pub(crate) async fn list(store: &Store, request: &Request) -> Result<Response, F
     }
     let head = head(&wanted.view, &metadata);
     if limit == 0 && first.more {
-        return Ok(json_bytes(StatusCode::OK, stream(wanted, snapshot, first, head)));
+        return Ok(json_bytes(StatusCode::OK, stream(wanted, snapshot, first, &head)));
     }
     let mut body = BytesMut::from(head.as_bytes());
     join(&mut body, &first.items, First::Yes);
@@ -171,7 +171,7 @@ fn head(view: &View, metadata: &serde_json::Value) -> String {
 }
 
 /// The rest of a long list, page by page: never all of it in memory.
-fn stream(wanted: Wanted, snapshot: Arc<Snapshot>, first: Page, head: String) -> Body {
+fn stream(wanted: Wanted, snapshot: Arc<Snapshot>, first: Page, head: &str) -> Body {
     let mut body = BytesMut::from(head.as_bytes());
     join(&mut body, &first.items, First::Yes);
     let state = Some((Some(body.freeze()), first.last));

@@ -132,6 +132,7 @@ fn message(mut bytes: &[u8], fields: &[Field], depth: usize) -> Option<Value> {
 }
 
 /// The content of one field.
+#[derive(Clone, Copy)]
 struct Read<'b> {
     number: u64,
     data: &'b [u8],

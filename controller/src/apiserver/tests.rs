@@ -43,7 +43,9 @@ pub(super) async fn typed(api: &ApiServer, method: &str, path: &str, body: (&str
 }
 
 pub(super) fn config_map(name: &str, data: Value) -> Value {
-    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
+    let mut map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});
+    map["data"] = data;
+    map
 }
 
 pub(super) fn service(name: &str, image: &str) -> Value {

@@ -56,8 +56,8 @@ pub async fn run(
 
 fn everything(client: &Client) -> impl Stream<Item = Seen> + Unpin + use<> {
     select_all([
-        informer(client, Family::ConfigMap, |object: ConfigMap| Object::ConfigMap(object)),
-        informer(client, Family::Secret, |object: Secret| Object::Secret(object)),
+        informer(client, Family::ConfigMap, |object: ConfigMap| Object::ConfigMap(Box::new(object))),
+        informer(client, Family::Secret, |object: Secret| Object::Secret(Box::new(object))),
         informer(client, Family::Revision, |object: Revision| Object::Revision(Box::new(object))),
         informer(client, Family::Route, |object: Route| Object::Route(Box::new(object))),
         informer(client, Family::Broker, |object: Broker| Object::Broker(Box::new(object))),

@@ -36,9 +36,9 @@ const FAMILIES: usize = 7;
 #[derive(Clone, Debug)]
 pub enum Object {
     /// See [`Family`].
-    ConfigMap(ConfigMap),
+    ConfigMap(Box<ConfigMap>),
     /// See [`Family`].
-    Secret(Secret),
+    Secret(Box<Secret>),
     /// See [`Family`].
     Revision(Box<Revision>),
     /// See [`Family`].
@@ -116,12 +116,13 @@ impl State {
 
     fn object(&mut self, object: Object) -> Vec<Change> {
         let change = match object {
-            Object::ConfigMap(object) => return self.config_map(object),
-            Object::Secret(object) => return self.secret(object),
+            Object::ConfigMap(object) => return self.config_map(*object),
+            Object::Secret(object) => return self.secret(*object),
             Object::Revision(object) => self.revision(object),
             Object::Route(object) => {
                 let key = self.named(Family::Route, object.as_ref());
-                resolve::route(&object, &self.home.domain).map(|route| (Family::Route, key, Change::Route(Arc::new(route))))
+                resolve::route(&object, &self.home.domain)
+                    .map(|route| (Family::Route, key, Change::Route(Arc::new(route))))
             }
             Object::Broker(object) => {
                 let key = self.named(Family::Broker, object.as_ref());

@@ -59,7 +59,8 @@ impl Home {
         running.spawn(async move {
             let sink = move |update| {
                 let tell = tell.clone();
-                Box::pin(async move { tell.send(update).await.expect("the test listens") }) as futures::future::BoxFuture<_>
+                Box::pin(async move { tell.send(update).await.expect("the test listens") })
+                    as futures::future::BoxFuture<_>
             };
             project::run(projected, "localhost".to_owned(), sink, std::future::pending()).await;
         });

@@ -35,8 +35,7 @@ pub(super) fn element(keys: &[&str], item: &Value) -> String {
         _ => json!(""),
     };
     let given = |key: &str| item.get(key).filter(|value| !value.is_null() && *value != "").cloned();
-    let key: BTreeMap<_, _> =
-        keys.iter().map(|key| (*key, given(key).unwrap_or_else(|| default(key)))).collect();
+    let key: BTreeMap<_, _> = keys.iter().map(|key| (*key, given(key).unwrap_or_else(|| default(key)))).collect();
     format!("k:{}", json!(key))
 }
 

@@ -7,7 +7,7 @@ fn object<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).expect("an object")
 }
 
-fn revision(ready: &str, env: Value) -> Seen {
+fn revision(ready: &str, env: &Value) -> Seen {
     Seen::Object(Object::Revision(Box::new(object(json!({
         "apiVersion": "serving.knative.dev/v1", "kind": "Revision",
         "metadata": {"name": "hello-00001", "namespace": "default", "uid": "r-1"},
@@ -20,10 +20,10 @@ fn revision(ready: &str, env: Value) -> Seen {
 }
 
 fn config_map(value: &str) -> Seen {
-    Seen::Object(Object::ConfigMap(object(json!({
+    Seen::Object(Object::ConfigMap(Box::new(object(json!({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "words", "namespace": "default"},
         "data": {"greeting": value},
-    }))))
+    })))))
 }
 
 fn broker() -> Seen {
@@ -52,11 +52,11 @@ fn greeting(changes: &[Change]) -> String {
 #[test]
 fn only_ready_revisions_are_told_and_once() {
     let mut state = state();
-    assert_eq!(state.take(revision("False", json!([]))), []);
-    let told = state.take(revision("True", json!([])));
+    assert_eq!(state.take(revision("False", &json!([]))), []);
+    let told = state.take(revision("True", &json!([])));
     let [Change::Revision(revision_told)] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!(revision_told.artifact, "ab".repeat(32));
-    assert_eq!(state.take(revision("True", json!([]))), []);
+    assert_eq!(state.take(revision("True", &json!([]))), []);
     let key = ObjectKey::new("default", "hello-00001");
     assert_eq!(state.take(Seen::Gone(Family::Revision, key.clone())), [Change::RevisionGone(key.clone())]);
     assert_eq!(state.take(Seen::Gone(Family::Revision, key)), []);
@@ -65,7 +65,7 @@ fn only_ready_revisions_are_told_and_once() {
 #[test]
 fn environments_follow_what_they_name() {
     let mut state = state();
-    assert_eq!(state.take(revision("True", from_words())), [], "its words are not there yet");
+    assert_eq!(state.take(revision("True", &from_words())), [], "its words are not there yet");
     assert_eq!(greeting(&state.take(config_map("hi"))), "hi");
     assert_eq!(state.take(config_map("hi")), []);
     assert_eq!(greeting(&state.take(config_map("hello"))), "hello");

@@ -10,7 +10,7 @@ fn settings() -> Settings {
     Settings { domain: "localhost".to_owned(), http_port: 8080 }
 }
 
-fn route(traffic: Value) -> Route {
+fn route(traffic: &Value) -> Route {
     serde_json::from_value(json!({
         "apiVersion": "serving.knative.dev/v1", "kind": "Route",
         "metadata": {"name": "hello", "namespace": "default", "generation": 3},
@@ -19,7 +19,7 @@ fn route(traffic: Value) -> Route {
     .expect("a route")
 }
 
-fn configuration(status: Value) -> Named {
+fn configuration(status: &Value) -> Named {
     let object: Configuration = serde_json::from_value(json!({
         "apiVersion": "serving.knative.dev/v1", "kind": "Configuration",
         "metadata": {"name": "hello"}, "spec": {"template": {"spec": {}}}, "status": status,
@@ -28,7 +28,7 @@ fn configuration(status: Value) -> Named {
     Named::Configuration("hello".to_owned(), Some(Box::new(object)))
 }
 
-fn revision(status: Value) -> Named {
+fn revision(status: &Value) -> Named {
     let object: Revision = serde_json::from_value(json!({
         "apiVersion": "serving.knative.dev/v1", "kind": "Revision",
         "metadata": {"name": "hello-1"}, "spec": {}, "status": status,
@@ -48,7 +48,7 @@ fn one_target_takes_everything_and_splits_say_so() {
         (json!([]), Some("TrafficMissing")),
     ];
     for (traffic, expected) in rows {
-        let actual = sole_target(&route(traffic.clone())).err().map(|cause| cause.reason);
+        let actual = sole_target(&route(&traffic)).err().map(|cause| cause.reason);
         assert_eq!(actual.as_deref(), expected, "of {traffic}");
     }
 }
@@ -58,12 +58,12 @@ fn a_latest_revision_that_is_not_ready_takes_nothing() {
     let failed = json!([{"type": "Ready", "status": "False"}]);
     let rows = [
         (Named::Configuration("hello".to_owned(), None), Err((Status::False, "ConfigurationMissing"))),
-        (configuration(json!({"latestCreatedRevisionName": "hello-1"})), Err((Status::Unknown, "RevisionMissing"))),
-        (configuration(json!({"conditions": failed})), Err((Status::False, "RevisionMissing"))),
-        (configuration(json!({"latestReadyRevisionName": "hello-1", "conditions": failed})), Ok(("hello-1", true))),
+        (configuration(&json!({"latestCreatedRevisionName": "hello-1"})), Err((Status::Unknown, "RevisionMissing"))),
+        (configuration(&json!({"conditions": failed})), Err((Status::False, "RevisionMissing"))),
+        (configuration(&json!({"latestReadyRevisionName": "hello-1", "conditions": failed})), Ok(("hello-1", true))),
         (Named::Revision("hello-1".to_owned(), None), Err((Status::False, "RevisionMissing"))),
-        (revision(json!({})), Err((Status::Unknown, "RevisionMissing"))),
-        (revision(json!({"conditions": [{"type": "Ready", "status": "True"}]})), Ok(("hello-1", false))),
+        (revision(&json!({})), Err((Status::Unknown, "RevisionMissing"))),
+        (revision(&json!({"conditions": [{"type": "Ready", "status": "True"}]})), Ok(("hello-1", false))),
     ];
     for (named, expected) in rows {
         let actual = assign(&named);
@@ -79,7 +79,7 @@ fn a_latest_revision_that_is_not_ready_takes_nothing() {
 fn status_has_url_and_keeps_what_served() {
     let now = Timestamp::UNIX_EPOCH;
     let share = TrafficTarget { revision_name: Some("hello-1".to_owned()), percent: Some(100), ..Default::default() };
-    let served = step(&route(json!([])), Ok(share.clone()), &settings(), now);
+    let served = step(&route(&json!([])), Ok(share.clone()), &settings(), now);
     let status = served.status.clone().expect("a status");
     assert_eq!(status.url.as_deref(), Some("http://hello.default.localhost:8080"));
     assert_eq!(status.observed_generation, Some(3));
@@ -96,8 +96,8 @@ fn status_has_url_and_keeps_what_served() {
 
 #[test]
 fn knows_whom_it_names() {
-    let latest = route(json!([{"latestRevision": true, "percent": 100}]));
+    let latest = route(&json!([{"latestRevision": true, "percent": 100}]));
     assert!(names_configuration(&latest, "hello") && !names_configuration(&latest, "other"));
-    let pinned = route(json!([{"revisionName": "hello-1", "percent": 100}]));
+    let pinned = route(&json!([{"revisionName": "hello-1", "percent": 100}]));
     assert!(names_revision(&pinned, "hello-1") && !names_revision(&pinned, "hello-2"));
 }
