@@ -6,7 +6,7 @@
 //!               incoming/      bytes that are still coming, and parts of multipart uploads
 //!               changes/       the change log, a segment log
 //! ```
-//! Writes of S3 clients and of functions take the same way ([`commit`]): `Ok` means that the object and the record of its
+//! Writes of S3 clients and of functions take the same way (`bucket/commit.rs`): `Ok` means that the object and the record of its
 //! change survive a power cut, and a write that failed or was never answered shows once, with one record, or not at all.
 //! Keys never reach the file system. There are no versions, tags, ACLs and policies.
 

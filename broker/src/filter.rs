@@ -37,7 +37,7 @@ pub(crate) fn lookup<'a>(event: &'a Event, attribute: &str) -> Option<Cow<'a, st
 /// The verdict and the clause that decided, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explained {
-    /// As [`matches`] says.
+    /// As [`matches()`] says.
     pub matched: bool,
     /// One sentence without a full stop: `type is "a", not "b"`.
     pub reason: String,

@@ -9,7 +9,7 @@ use crate::instances::WasmInstances;
 use crate::policy::{self, Ended, Next};
 use crate::store::{Context, Cut};
 use crate::ticker::Running;
-use fnctl_activator::body::{Body, BodyError};
+use fnctl_activator::body::Body;
 use fnctl_activator::provider::{CallError, Lease, RunTime};
 use fnctl_config::limits;
 use http::{Request, Response};
@@ -106,7 +106,7 @@ impl Call {
         let bad =
             |error: wasmtime::Error| CallError::Unavailable(format!("the request cannot be given to it: {error}"));
         let mut http = instance.store.data_mut().http();
-        let request = request.map(|body| body.map_err(request_error));
+        let request = request.map(|body| body.map_err(|error| HttpError::InternalError(Some(error.to_string()))));
         let request = http.new_incoming_request(Scheme::Http, request).map_err(bad)?;
         let outcome = slot.clone();
         let set = move |answer| *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
@@ -252,8 +252,4 @@ fn call_error(error: &wasmtime::Error, bounds: &fnctl_config::snapshot::CallLimi
         return CallError::Trap(format!("it exited with status {status}"));
     }
     CallError::Trap(error.root_cause().to_string())
-}
-
-fn request_error(error: BodyError) -> HttpError {
-    HttpError::InternalError(Some(error.to_string()))
 }

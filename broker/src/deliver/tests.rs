@@ -71,7 +71,8 @@ fn addresses_that_may_be_reached() {
     let open = Policy { private: Private::Allowed, closed };
     let tight = Policy { private: Private::Refused, ..open.clone() };
     // Address, verdict where private ones are allowed, where they are not.
-    let table: &[(&str, Result<(), Refusal>, Result<(), Refusal>)] = &[
+    type Verdict = Result<(), Refusal>;
+    let table: &[(&str, Verdict, Verdict)] = &[
         ("93.184.216.34:80", Ok(()), Ok(())),
         ("[2606:2800:220:1::1]:80", Ok(()), Ok(())),
         ("127.0.0.1:8080", Ok(()), Err(Refusal::Private)),

@@ -6,9 +6,9 @@
 //!               00000000000000000000.seg     header │ frame │ frame │ ... │ footer    (segment/layout.rs, frame.rs)
 //!               00000000000000061532.seg     header │ frame │ frame                   the one that is written
 //! ```
-//! One thread writes ([`committer`]), one frame at a time, and answers after `sync_data`. An error of a write or a sync
+//! One thread writes (`segment/committer.rs`), one frame at a time, and answers after `sync_data`. An error of a write or a sync
 //! ends the log's service until the node is started again; a full disk does not. Retention drops whole segments.
-//! What recovery does after a crash, and how it tells a torn write from damage, is told in [`recovery`].
+//! What recovery does after a crash, and how it tells a torn write from damage, is told in `segment/recovery.rs`.
 //! There is one partition.
 
 use super::{AppendError, EventLog, Position, ReadError, Stored};

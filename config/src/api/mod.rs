@@ -1,6 +1,6 @@
 //! The objects as users write them: one file per kind, the parts they share, and what may be in them.
 //!
-//! [`kind`] is the table that everything else hangs on; [`admit`] is the one gate into the store.
+//! [`kind`] is the table that everything else hangs on; [`admit()`] is the one gate into the store.
 
 mod admit;
 pub mod annotation;

@@ -1,4 +1,4 @@
-//! `wasi:blobstore` over the [`Blobs`](super::blobs::Blobs) port. Every call is checked against the revision's grants.
+//! `wasi:blobstore` over the [`Blobs`] port. Every call is checked against the revision's grants.
 
 use super::bindings::wasi::blobstore::{blobstore, container, types};
 use super::blobs::{Blob, BlobError, Blobs, Content, Object, Range};
