@@ -7,8 +7,8 @@ mod metrics;
 use crate::compose::Parts;
 use axum::Router;
 use axum::body::Body;
-use axum::middleware;
 use axum::extract::{Path, Query, State};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
@@ -51,10 +51,13 @@ fn own(parts: Parts) -> Router {
 }
 
 fn health() -> Router {
-    Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(async || "ok\n")).route("/healthz", get(async || "ok\n"))
+    Router::new()
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(async || "ok\n"))
+        .route("/healthz", get(async || "ok\n"))
 }
 
-fn no_such(message: String) -> Response {
+fn no_such(message: &str) -> Response {
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message,
         "reason": "NotFound", "code": 404});
     (StatusCode::NOT_FOUND, axum::Json(status)).into_response()
@@ -84,7 +87,7 @@ fn described(parts: &Parts, view: &RevisionView) -> Value {
 async fn scaling(State(parts): State<Parts>, Path((namespace, name)): Path<(String, String)>) -> Response {
     let key = ObjectKey::new(namespace, name);
     let Some(view) = parts.activator.revision(&key) else {
-        return no_such(format!("revision {key} does not run on this node"));
+        return no_such(&format!("revision {key} does not run on this node"));
     };
     let now = Timestamp::now();
     let at = |ago: Duration| (now - SignedDuration::try_from(ago).unwrap_or_default()).to_string();
@@ -123,9 +126,10 @@ async fn logs(
 ) -> Response {
     let of_function = |view: &RevisionView| view.revision.key.namespace == namespace && view.revision.service == name;
     let revisions = parts.activator.revisions().into_iter().filter(of_function).map(|view| view.revision.key.clone());
-    let revisions: Vec<ObjectKey> = revisions.filter(|key| query.revision.as_ref().is_none_or(|name| *name == key.name)).collect();
+    let revisions: Vec<ObjectKey> =
+        revisions.filter(|key| query.revision.as_ref().is_none_or(|name| *name == key.name)).collect();
     if revisions.is_empty() {
-        return no_such(format!("no revision of function {namespace}/{name} runs on this node"));
+        return no_such(&format!("no revision of function {namespace}/{name} runs on this node"));
     }
     let oldest = query.since_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let oldest = oldest.and_then(|since| SignedDuration::try_from(since).ok()).map(|since| Timestamp::now() - since);
@@ -140,17 +144,23 @@ async fn logs(
         let next = lines.last().map_or(0, |line| line.sequence + 1);
         let follow = parts.runtime.logs().follow(&key, Some(next));
         kept.extend(lines.into_iter().map(|line| (key.clone(), line)));
-        later.push(stream::unfold(follow, async |mut follow| Some((follow.next().await, follow))).flat_map(move |lines| {
-            let key = key.clone();
-            stream::iter(lines.into_iter().map(move |line| (key.clone(), line)))
-        }).boxed());
+        later.push(
+            stream::unfold(follow, async |mut follow| Some((follow.next().await, follow)))
+                .flat_map(move |lines| {
+                    let key = key.clone();
+                    stream::iter(lines.into_iter().map(move |line| (key.clone(), line)))
+                })
+                .boxed(),
+        );
     }
     kept.sort_by_key(|(_, line)| line.time);
     let all = match query.follow {
         true => stream::iter(kept).chain(stream::select_all(later)).boxed(),
         false => stream::iter(kept).boxed(),
     };
-    lines(all.filter(move |(_, line)| std::future::ready(wanted(line))).map(|(key, line)| log_line(&key, &line)).boxed())
+    lines(
+        all.filter(move |(_, line)| std::future::ready(wanted(line))).map(|(key, line)| log_line(&key, &line)).boxed(),
+    )
 }
 
 fn log_line(revision: &ObjectKey, line: &Line) -> Value {

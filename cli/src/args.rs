@@ -105,7 +105,7 @@ pub(crate) struct Up {
     /// Messages of the node: error, warn, info, debug, or directives as in warn,fnctl_broker=debug
     #[arg(long, value_name = "FILTER", default_value = "warn")]
     pub(crate) log: String,
-    /// Settings file [default: <data dir>/node.yaml, if it is there]
+    /// Settings file [default: node.yaml in the data directory, if it is there]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
 }

@@ -139,8 +139,12 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
     runtime.artifacts().embed(EMBEDDED).map_err(|e| broken("cannot store the components of the examples", &e))?;
 
     let scaler = Scaler::new();
-    let poke = { let scaler = scaler.clone(); Arc::new(move |revision: &_| scaler.poke(revision)) };
-    let activator = Activator::new(Arc::new(runtime.clone()), ActivatorSettings { poke: Some(poke), ..Default::default() });
+    let poke = {
+        let scaler = scaler.clone();
+        Arc::new(move |revision: &_| scaler.poke(revision))
+    };
+    let activator =
+        Activator::new(Arc::new(runtime.clone()), ActivatorSettings { poke: Some(poke), ..Default::default() });
     let scaling = Scaling::new(activator.clone());
 
     let brokers = open_brokers(settings, &folder("broker"), &activator, addresses)?;
@@ -149,7 +153,8 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
     let credentials = credentials.map_err(|e| broken("cannot read or make the keys of the buckets", &e))?;
     let token = Token::load_or_create(&folder("token")).map_err(|e| broken("cannot read or make the token", &e))?;
     make_private(&folder("tls")).map_err(|e| broken("cannot make the certificate's folder", &e))?;
-    let identity = tls::load_or_create(&folder("tls")).map_err(|e| broken("cannot read or make the certificate", &e))?;
+    let identity =
+        tls::load_or_create(&folder("tls")).map_err(|e| broken("cannot read or make the certificate", &e))?;
     let function_logs = Arc::new(logs::FunctionLogs(runtime.logs().clone()));
     let api = ApiServer::open(Place::File(folder("api.redb")), token, function_logs).await;
     let api = api.map_err(|e| broken("cannot open the store of API objects", &e))?;
@@ -178,7 +183,12 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
     Ok(Node { parts, listeners, addresses, kubeconfig, credentials, synced, heavy, lock })
 }
 
-fn open_brokers(settings: &node::Node, folder: &Path, activator: &Activator, own: Addresses) -> Result<Brokers, Failure> {
+fn open_brokers(
+    settings: &node::Node,
+    folder: &Path,
+    activator: &Activator,
+    own: Addresses,
+) -> Result<Brokers, Failure> {
     // While only this machine can reach the node, its user may send events to anything on it.
     let private = if own.http.ip().is_loopback() { Private::Allowed } else { Private::Refused };
     let log = match settings.log {
@@ -211,7 +221,8 @@ fn lock(folder: &Path) -> Result<File, Failure> {
             .try_this("fnctl up --data-dir DIR")
     };
     make_private(folder).map_err(|e| unusable(&e))?;
-    let file = File::options().create(true).truncate(false).write(true).open(folder.join("lock")).map_err(|e| unusable(&e))?;
+    let file =
+        File::options().create(true).truncate(false).write(true).open(folder.join("lock")).map_err(|e| unusable(&e))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
@@ -229,7 +240,9 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
 
 async fn bind(what: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|e| {
-        Failure::failed(code::NODE, format!("cannot listen on {address} ({what})")).because(&e).try_this(format!("fnctl up --{what} 127.0.0.1:0"))
+        Failure::failed(code::NODE, format!("cannot listen on {address} ({what})"))
+            .because(&e)
+            .try_this(format!("fnctl up --{what} 127.0.0.1:0"))
     })
 }
 

@@ -117,7 +117,8 @@ impl Failure {
 
     /// The failure as one JSON line, for `-o json`.
     pub(crate) fn to_json(&self) -> String {
-        json!({"error": {"code": self.code, "message": self.message, "cause": self.cause, "try": self.try_this}}).to_string()
+        json!({"error": {"code": self.code, "message": self.message, "cause": self.cause, "try": self.try_this}})
+            .to_string()
     }
 }
 
@@ -139,7 +140,9 @@ impl From<kube::Error> for Failure {
         match &error {
             kube::Error::Api(status) => Self::from(status.as_ref()),
             kube::Error::Service(_) | kube::Error::HyperError(_) => {
-                Self::new(Exit::Unreachable, code::UNREACHABLE, "the node does not answer").because(&error).try_this("fnctl up")
+                Self::new(Exit::Unreachable, code::UNREACHABLE, "the node does not answer")
+                    .because(&error)
+                    .try_this("fnctl up")
             }
             _ => Self::failed(code::OTHER, "the request failed").because(&error),
         }

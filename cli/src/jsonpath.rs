@@ -101,7 +101,8 @@ fn select<'v>(path: &str, from: &'v Value) -> Result<Vec<&'v Value>, Failure> {
     while !rest.is_empty() {
         if let Some(inner) = rest.strip_prefix('[') {
             let end = inner.find(']').ok_or_else(|| invalid(path, "a [ is not closed"))?;
-            found = index(&inner[..end], &found).ok_or_else(|| invalid(path, "what stands in [ ] is not known here"))?;
+            found =
+                index(&inner[..end], &found).ok_or_else(|| invalid(path, "what stands in [ ] is not known here"))?;
             rest = &inner[end + 1..];
             continue;
         }

@@ -31,7 +31,12 @@ fn main() -> ExitCode {
     let json = arguments.scope.output.as_deref() == Some("json");
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => report(&failure, json),
+        Err(failure) => {
+            if !failure.is_quiet() {
+                output::say(if json { failure.to_json() } else { failure.to_string() });
+            }
+            ExitCode::from(failure.exit() as u8)
+        }
     }
 }
 
@@ -41,11 +46,4 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Failure::failed(code::OTHER, "cannot start threads").because(&e))?;
     runtime.block_on(command::run(arguments))
-}
-
-fn report(failure: &Failure, json: bool) -> ExitCode {
-    if !failure.is_quiet() {
-        output::say(if json { failure.to_json() } else { failure.to_string() });
-    }
-    ExitCode::from(failure.exit() as u8)
 }

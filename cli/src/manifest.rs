@@ -43,7 +43,8 @@ pub(crate) fn read_all(files: &[String]) -> Result<Vec<Document>, Failure> {
         let unreadable = |e: std::io::Error| Failure::invalid(code::FILE, format!("cannot read {file}")).because(&e);
         if fs::metadata(path).map_err(unreadable)?.is_dir() {
             let entries = fs::read_dir(path).map_err(unreadable)?.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
-            let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).filter(|path| is_manifest(path)).collect();
+            let mut paths: Vec<_> =
+                entries.into_iter().map(|entry| entry.path()).filter(|path| is_manifest(path)).collect();
             paths.sort();
             if paths.is_empty() {
                 return Err(Failure::invalid(code::FILE, format!("{file} holds no .yaml, .yml or .json file")));
@@ -61,7 +62,8 @@ pub(crate) fn read_all(files: &[String]) -> Result<Vec<Document>, Failure> {
 /// Reads the documents of one file.
 pub(crate) fn read(path: &Path) -> Result<Vec<Document>, Failure> {
     let name = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|e| Failure::invalid(code::FILE, format!("cannot read {name}")).because(&e))?;
+    let text = fs::read_to_string(path)
+        .map_err(|e| Failure::invalid(code::FILE, format!("cannot read {name}")).because(&e))?;
     parse(&text, &name, path.parent().unwrap_or(Path::new(".")))
 }
 
@@ -93,14 +95,18 @@ pub(crate) fn parse(text: &str, origin: &str, folder: &Path) -> Result<Vec<Docum
 
 fn kind_of(object: &Value, origin: &str) -> Result<&'static Kind, Failure> {
     let text = |field: &str| {
-        object[field].as_str().ok_or_else(|| Failure::invalid(code::YAML, format!("{origin}: the field {field} is missing")))
+        object[field]
+            .as_str()
+            .ok_or_else(|| Failure::invalid(code::YAML, format!("{origin}: the field {field} is missing")))
     };
     let (api_version, name) = (text("apiVersion")?, text("kind")?);
     let found = kind::by_kind(api_version, name).ok_or_else(|| {
         Failure::invalid(code::KIND, format!("{origin}: no kind {name:?} of {api_version:?} is known here"))
             .try_this("fnctl get --help")
     })?;
-    if object["metadata"]["name"].as_str().is_none_or(str::is_empty) && object["metadata"]["generateName"].as_str().is_none() {
+    if object["metadata"]["name"].as_str().is_none_or(str::is_empty)
+        && object["metadata"]["generateName"].as_str().is_none()
+    {
         return Err(Failure::invalid(code::YAML, format!("{origin}: the field metadata.name is missing")));
     }
     Ok(found)
@@ -110,13 +116,18 @@ fn kind_of(object: &Value, origin: &str) -> Result<&'static Kind, Failure> {
 pub(crate) fn kind_by_word(word: &str) -> Result<&'static Kind, Failure> {
     kind::by_name(word).ok_or_else(|| {
         let known = kind::KINDS.iter().map(|kind| kind.plural).collect::<Vec<_>>().join(", ");
-        Failure::invalid(code::KIND, format!("{word:?} is no kind that is known here")).detail(format!("known: {known}"))
+        Failure::invalid(code::KIND, format!("{word:?} is no kind that is known here"))
+            .detail(format!("known: {known}"))
     })
 }
 
 /// Path of the collection of a kind; all namespaces where none is given.
 pub(crate) fn collection(kind: &Kind, namespace: Option<&str>) -> String {
-    let root = if kind.group.is_empty() { format!("/api/{}", kind.version) } else { format!("/apis/{}/{}", kind.group, kind.version) };
+    let root = if kind.group.is_empty() {
+        format!("/api/{}", kind.version)
+    } else {
+        format!("/apis/{}/{}", kind.group, kind.version)
+    };
     match namespace.filter(|_| kind.namespaced) {
         Some(namespace) => format!("{root}/namespaces/{}/{}", crate::target::segment(namespace), kind.plural),
         None => format!("{root}/{}", kind.plural),

@@ -15,7 +15,11 @@ pub(crate) type OnReady<'a> = &'a mut (dyn FnMut(&Value) -> Result<(), Failure> 
 
 /// Runs until SIGTERM, Ctrl-C or `stop`; then drains: no new connections, requests and deliveries end, cursors and logs
 /// are flushed. A second signal ends the process at once.
-pub(crate) async fn run(node: Node, on_ready: OnReady<'_>, stop: impl Future<Output = ()> + Send) -> Result<(), Failure> {
+pub(crate) async fn run(
+    node: Node,
+    on_ready: OnReady<'_>,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), Failure> {
     let failed = |e: std::io::Error| Failure::failed(code::NODE, "cannot listen to signals").because(&e);
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
@@ -42,12 +46,9 @@ pub(crate) async fn run(node: Node, on_ready: OnReady<'_>, stop: impl Future<Out
     let router = admin::router(&parts);
     working.spawn(fnctl_controller::apiserver::serve_tls(control, tls, router, closed(backs.clone())));
 
-    let ended = tokio::select! {
-        _ = synced => Ok(()),
-        ended = working.join_next() => Err(unexpected(ended)),
-    };
-    if let Err(failure) = ended {
-        return Err(failure);
+    tokio::select! {
+        _ = synced => {}
+        ended = working.join_next() => return Err(unexpected(ended)),
     }
     on_ready(&ready)?;
 

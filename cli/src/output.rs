@@ -34,7 +34,9 @@ impl Form {
                 Some(template) => Self::JsonPath(template.to_owned()),
                 None => {
                     let message = format!("{other:?} is no form of output");
-                    return Err(Failure::invalid(code::INPUT, message).detail("json, yaml, name, wide or jsonpath=TEMPLATE"));
+                    return Err(
+                        Failure::invalid(code::INPUT, message).detail("json, yaml, name, wide or jsonpath=TEMPLATE")
+                    );
                 }
             },
         })
@@ -56,7 +58,8 @@ pub(crate) fn data(line: impl AsRef<str>) -> Result<(), Failure> {
 
 /// One JSON document, on one line.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let line = serde_json::to_string(value).map_err(|e| Failure::failed(code::OTHER, "cannot write JSON").because(&e))?;
+    let line =
+        serde_json::to_string(value).map_err(|e| Failure::failed(code::OTHER, "cannot write JSON").because(&e))?;
     data(line)
 }
 

@@ -16,13 +16,15 @@ pub(crate) async fn send(request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>,
         return Err(invalid("only http is spoken here"));
     }
     let authority = head.uri.authority().ok_or_else(|| invalid("it names no host"))?.clone();
-    let unreachable =
-        |e: &dyn std::error::Error| Failure::new(Exit::Unreachable, code::UNREACHABLE, format!("{authority} does not answer")).because(e);
+    let unreachable = |e: &dyn std::error::Error| {
+        Failure::new(Exit::Unreachable, code::UNREACHABLE, format!("{authority} does not answer")).because(e)
+    };
     let address = (dialled(authority.host()), authority.port_u16().unwrap_or(80));
     let stream = TcpStream::connect(address).await.map_err(|e| unreachable(&e))?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| unreachable(&e))?;
-    head.headers.insert(header::HOST, HeaderValue::from_str(authority.as_str()).map_err(|_| invalid("its host is no header"))?);
+    head.headers
+        .insert(header::HOST, HeaderValue::from_str(authority.as_str()).map_err(|_| invalid("its host is no header"))?);
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     head.uri = path.parse().map_err(|_| Failure::invalid(code::INPUT, format!("{path:?} is no path")))?;
     let exchange = async {

@@ -18,7 +18,8 @@ const LAYER: &str = "application/wasm";
 pub(crate) async fn local_images(target: &Target, document: &mut Document) -> Result<(), Failure> {
     let namespace = document.namespace(&target.namespace).unwrap_or_default().to_owned();
     let name = document.name().to_owned();
-    let Some(containers) = document.object.pointer_mut("/spec/template/spec/containers").and_then(Value::as_array_mut) else {
+    let Some(containers) = document.object.pointer_mut("/spec/template/spec/containers").and_then(Value::as_array_mut)
+    else {
         return Ok(());
     };
     for container in containers {
@@ -33,8 +34,9 @@ pub(crate) async fn local_images(target: &Target, document: &mut Document) -> Re
 
 /// Pushes one component and answers the image that names it.
 pub(crate) async fn component(target: &Target, file: &Path, namespace: &str, name: &str) -> Result<String, Failure> {
-    let bytes = std::fs::read(file)
-        .map_err(|e| Failure::invalid(code::FILE, format!("cannot read the component {}", file.display())).because(&e))?;
+    let bytes = std::fs::read(file).map_err(|e| {
+        Failure::invalid(code::FILE, format!("cannot read the component {}", file.display())).because(&e)
+    })?;
     if !bytes.starts_with(b"\0asm") {
         return Err(Failure::invalid(code::INPUT, format!("{} is not WebAssembly", file.display()))
             .try_this("build it for wasm32-wasip2, or name a container image"));
@@ -81,7 +83,8 @@ async fn exchange(target: &Target, method: &str, path: &str, media_type: &str, b
     }
     let text = response.into_body().collect_bytes().await.unwrap_or_default();
     let text = String::from_utf8_lossy(&text).into_owned();
-    let message = serde_json::from_str::<Value>(&text).ok().and_then(|v| v["errors"][0]["message"].as_str().map(str::to_owned));
+    let message =
+        serde_json::from_str::<Value>(&text).ok().and_then(|v| v["errors"][0]["message"].as_str().map(str::to_owned));
     Err(Failure::failed(code::REFUSED, format!("the node's artifact store refused {method} {path}: {status}"))
         .detail(message.unwrap_or(text)))
 }

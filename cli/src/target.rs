@@ -29,7 +29,8 @@ impl Target {
     pub(crate) async fn find(scope: &Scope) -> Result<Self, Failure> {
         let file = kubeconfig_file(scope)?;
         let config = Kubeconfig::read_from(&file).map_err(|e| {
-            Failure::new(Exit::Unreachable, code::NO_NODE, format!("cannot read the kubeconfig {}", file.display())).because(&e)
+            Failure::new(Exit::Unreachable, code::NO_NODE, format!("cannot read the kubeconfig {}", file.display()))
+                .because(&e)
         })?;
         let config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default())
             .await
@@ -52,16 +53,28 @@ impl Target {
     }
 
     /// A request with a body, answered by one JSON document.
-    pub(crate) async fn send(&self, method: &str, path: &str, media_type: &str, body: Vec<u8>) -> Result<Value, Failure> {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        media_type: &str,
+        body: Vec<u8>,
+    ) -> Result<Value, Failure> {
         Ok(self.client.request::<Value>(request(method, path, media_type, body)?).await?)
     }
 
     /// A request answered by one JSON document a line, for as long as the node has something to say.
-    pub(crate) async fn lines(&self, path: &str) -> Result<impl Stream<Item = Result<Value, Failure>> + use<>, Failure> {
+    pub(crate) async fn lines(
+        &self,
+        path: &str,
+    ) -> Result<impl Stream<Item = Result<Value, Failure>> + use<>, Failure> {
         let reader = self.client.request_stream(request("GET", path, "application/json", Vec::new())?).await?;
         Ok(reader.lines().filter_map(async |line| match line {
             Ok(line) if line.is_empty() => None,
-            Ok(line) => Some(serde_json::from_str(&line).map_err(|e| Failure::failed(code::OTHER, "the answer is no JSON").because(&e))),
+            Ok(line) => Some(
+                serde_json::from_str(&line)
+                    .map_err(|e| Failure::failed(code::OTHER, "the answer is no JSON").because(&e)),
+            ),
             Err(error) => Some(Err(error.into())),
         }))
     }

@@ -57,7 +57,12 @@ pub(super) async fn events(
 }
 
 /// The newest events that match, oldest of them first.
-async fn newest(brokers: &Brokers, key: &ObjectKey, mut query: EventQuery, limit: usize) -> Result<Response, InspectError> {
+async fn newest(
+    brokers: &Brokers,
+    key: &ObjectKey,
+    mut query: EventQuery,
+    limit: usize,
+) -> Result<Response, InspectError> {
     let limit = limit.min(EVENT_PAGE_MAX);
     let mut kept = VecDeque::new();
     loop {
@@ -95,9 +100,9 @@ async fn follow(brokers: Brokers, key: ObjectKey, mut query: EventQuery) -> Resu
             }
         }
     });
-    let documents = pages.take_while(|page| std::future::ready(page.is_ok())).flat_map(|page| {
-        stream::iter(page.unwrap_or_default().into_iter().map(|event| document(&event)))
-    });
+    let documents = pages
+        .take_while(|page| std::future::ready(page.is_ok()))
+        .flat_map(|page| stream::iter(page.unwrap_or_default().into_iter().map(|event| document(&event))));
     Ok(lines(documents.boxed()))
 }
 
@@ -108,7 +113,7 @@ pub(super) async fn event(
     let key = ObjectKey::new(namespace, broker);
     match find(&parts.brokers, &key, &event).await {
         Ok(Some(found)) => axum::Json(found).into_response(),
-        Ok(None) => no_such(format!("broker {key} keeps no event {event:?}")),
+        Ok(None) => no_such(&format!("broker {key} keeps no event {event:?}")),
         Err(error) => not_answered(&error),
     }
 }
@@ -145,7 +150,7 @@ pub(super) async fn why(
                 true => "it never came, or its time was over".to_owned(),
                 false => format!("the ingress refused it: {}", json!(refused)),
             };
-            no_such(format!("broker {key} keeps no event {event:?}: {seen}"))
+            no_such(&format!("broker {key} keeps no event {event:?}: {seen}"))
         }
         Ok(Ok(mut answers)) => {
             if let Some(trigger) = &which.trigger {
@@ -187,7 +192,12 @@ pub(super) async fn redrive(
     axum::Json(json!({"redriven": redriven, "remaining": remaining})).into_response()
 }
 
-async fn all_parked(brokers: &Brokers, namespace: &str, broker: &str, which: &Which) -> Result<Vec<ParkedEvent>, DlqError> {
+async fn all_parked(
+    brokers: &Brokers,
+    namespace: &str,
+    broker: &str,
+    which: &Which,
+) -> Result<Vec<ParkedEvent>, DlqError> {
     let mut query = DlqQuery {
         broker: Some(ObjectKey::new(namespace, broker)),
         trigger: which.trigger.as_ref().map(|trigger| ObjectKey::new(namespace, trigger)),
@@ -199,7 +209,8 @@ async fn all_parked(brokers: &Brokers, namespace: &str, broker: &str, which: &Wh
         let page = brokers.dlq_list(&query).await?;
         let Some(last) = page.last() else { return Ok(all) };
         query.after = Some(last.id);
-        let wanted = |entry: &ParkedEvent| which.reason.as_ref().is_none_or(|reason| json!(entry.reason) == json!(reason));
+        let wanted =
+            |entry: &ParkedEvent| which.reason.as_ref().is_none_or(|reason| json!(entry.reason) == json!(reason));
         all.extend(page.into_iter().filter(wanted));
     }
 }
@@ -210,14 +221,17 @@ fn document(raw: &RawValue) -> Value {
 
 fn not_answered(error: &InspectError) -> Response {
     match error {
-        InspectError::UnknownBroker(_) => no_such(error.to_string()),
+        InspectError::UnknownBroker(_) => no_such(&error.to_string()),
         InspectError::Read(_) | InspectError::State(_) => failed(error),
     }
 }
 
 fn failed(error: &dyn std::error::Error) -> Response {
     let message = error.to_string();
-    (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(json!({"kind": "Status", "apiVersion": "v1", "metadata": {},
-        "status": "Failure", "message": message, "reason": "InternalError", "code": 500})))
+    (
+        StatusCode::INTERNAL_SERVER_ERROR,
+        axum::Json(json!({"kind": "Status", "apiVersion": "v1", "metadata": {},
+        "status": "Failure", "message": message, "reason": "InternalError", "code": 500})),
+    )
         .into_response()
 }

@@ -54,7 +54,12 @@ pub(crate) struct Outcome {
 }
 
 /// Pushes the document's local components, then applies it.
-pub(crate) async fn one(target: &Target, document: &mut Document, mode: Mode, conflicts: Conflicts) -> Result<Outcome, Failure> {
+pub(crate) async fn one(
+    target: &Target,
+    document: &mut Document,
+    mode: Mode,
+    conflicts: Conflicts,
+) -> Result<Outcome, Failure> {
     if mode == Mode::Store {
         push::local_images(target, document).await?;
     }
@@ -101,7 +106,8 @@ async fn prune(target: &Target, documents: &[Document], set: &str, mode: Mode) -
     let kept: BTreeSet<_> = documents.iter().map(|d| (d.kind.plural, d.kind.group, d.name())).collect();
     for kind in fnctl_config::api::kind::KINDS {
         let collection = manifest::collection(kind, Some(&target.namespace));
-        let list = target.get(&format!("{collection}?labelSelector={}%3D{set}", crate::target::segment(APPLY_SET))).await?;
+        let list =
+            target.get(&format!("{collection}?labelSelector={}%3D{set}", crate::target::segment(APPLY_SET))).await?;
         for item in list["items"].as_array().map_or(&[][..], Vec::as_slice) {
             let name = item["metadata"]["name"].as_str().unwrap_or_default();
             let owned = item["metadata"]["ownerReferences"].as_array().is_some_and(|owners| !owners.is_empty());
@@ -109,7 +115,14 @@ async fn prune(target: &Target, documents: &[Document], set: &str, mode: Mode) -
                 continue;
             }
             if mode == Mode::Store {
-                target.send("DELETE", &manifest::object(kind, Some(&target.namespace), name), "application/json", Vec::new()).await?;
+                target
+                    .send(
+                        "DELETE",
+                        &manifest::object(kind, Some(&target.namespace), name),
+                        "application/json",
+                        Vec::new(),
+                    )
+                    .await?;
             }
             output::data(format!("{} pruned", super::get::resource_name(kind, item)))?;
         }
@@ -133,7 +146,13 @@ pub(crate) async fn diff(arguments: Diff, scope: &Scope) -> Result<(), Failure> 
             differs = true;
             let name = super::get::resource_name(document.kind, &document.object);
             let difference = TextDiff::from_lines(&live, &wanted);
-            output::data(difference.unified_diff().header(&format!("live {name}"), &format!("{}", document.origin)).to_string().trim_end())?;
+            output::data(
+                difference
+                    .unified_diff()
+                    .header(&format!("live {name}"), &document.origin.to_string())
+                    .to_string()
+                    .trim_end(),
+            )?;
         }
     }
     if differs { Err(Failure::quiet(Exit::Failed)) } else { Ok(()) }
@@ -150,5 +169,6 @@ fn readable(object: &Value) -> Result<String, Failure> {
             metadata.remove(field);
         }
     }
-    serde_saphyr::to_string(&object).map_err(|e| Failure::failed(code::OTHER, "cannot write YAML").detail(e.to_string()))
+    serde_saphyr::to_string(&object)
+        .map_err(|e| Failure::failed(code::OTHER, "cannot write YAML").detail(e.to_string()))
 }

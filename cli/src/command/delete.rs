@@ -27,7 +27,8 @@ type Named = (&'static Kind, Option<String>, String);
 fn objects(arguments: &Delete) -> Result<Vec<Named>, Failure> {
     // The reverse of the order in which files make things: a trigger goes before its broker.
     let documents = manifest::read_all(&arguments.files)?.into_iter().rev();
-    let from_files = documents.map(|d| (d.kind, d.object["metadata"]["namespace"].as_str().map(str::to_owned), d.name().to_owned()));
+    let from_files =
+        documents.map(|d| (d.kind, d.object["metadata"]["namespace"].as_str().map(str::to_owned), d.name().to_owned()));
     let mut objects: Vec<Named> = from_files.collect();
     match arguments.objects.as_slice() {
         [] => {}

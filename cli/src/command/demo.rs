@@ -127,7 +127,9 @@ async fn story(arguments: &Demo, target: &Target, parts: &Parts, ready: &Value) 
     put_all?;
     watched?;
     let seconds = put.elapsed().as_secs_f64();
-    output::say(format!("3/5  all pictures have a result after {seconds:.1} s; waiting until the function is back at zero"));
+    output::say(format!(
+        "3/5  all pictures have a result after {seconds:.1} s; waiting until the function is back at zero"
+    ));
     let idle = Instant::now();
     watch::until_zero(parts).await;
     let report = Report::collect(parts, pictures.count(), seconds, idle.elapsed().as_secs_f64()).await?;
@@ -141,7 +143,8 @@ async fn story(arguments: &Demo, target: &Target, parts: &Parts, ready: &Value) 
 /// Applies the example, with a key that only this node knows, and waits until all of it is ready.
 async fn install(target: &Target) -> Result<(), Failure> {
     let key: String = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()].iter().map(|id| id.simple().to_string()).collect();
-    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "xray-key"}, "stringData": {"key": key}});
+    let secret =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "xray-key"}, "stringData": {"key": key}});
     let mut documents = manifest::parse(&secret.to_string(), "the demo's key", Path::new("."))?;
     for (name, text) in MANIFESTS {
         documents.extend(manifest::parse(text, name, Path::new("."))?);
@@ -163,5 +166,10 @@ fn stay(ready: &Value, ends: &Ends) {
     output::say(format!("  export FNCTL_KUBECONFIG={}", text(&ready["kubeconfig"])));
     output::say("  fnctl get ksvc,broker,trigger,bucketsource");
     output::say("  fnctl event list --broker xray");
-    output::say(format!("  S3 {} key {} secret {}", text(&ready["s3"]["endpoint"]), text(&ready["s3"]["accessKey"]), text(&ready["s3"]["secretKey"])));
+    output::say(format!(
+        "  S3 {} key {} secret {}",
+        text(&ready["s3"]["endpoint"]),
+        text(&ready["s3"]["accessKey"]),
+        text(&ready["s3"]["secretKey"])
+    ));
 }

@@ -59,8 +59,10 @@ pub(crate) async fn deploy(target: &Target, arguments: &Deploy) -> Result<Value,
         false => wait::ready(target, manifest::kind_by_word("ksvc")?, namespace, name, arguments.timeout).await?,
     };
     let status = &function["status"];
-    Ok(json!({"name": name, "namespace": namespace, "revision": status["latestReadyRevisionName"], "url": status["url"],
-        "ready": !arguments.no_wait, "seconds": (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0}))
+    Ok(
+        json!({"name": name, "namespace": namespace, "revision": status["latestReadyRevisionName"], "url": status["url"],
+        "ready": !arguments.no_wait, "seconds": (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0}),
+    )
 }
 
 async fn documents(target: &Target, arguments: &Deploy) -> Result<Vec<Document>, Failure> {
@@ -112,7 +114,8 @@ fn set_environment(service: &mut Value, pairs: &[String]) -> Result<(), Failure>
         let Some((name, value)) = pair.split_once('=') else {
             return Err(Failure::invalid(code::INPUT, format!("--env {pair:?} has no value: write NAME=VALUE")));
         };
-        let Some(container) = service.pointer_mut("/spec/template/spec/containers/0").and_then(Value::as_object_mut) else {
+        let Some(container) = service.pointer_mut("/spec/template/spec/containers/0").and_then(Value::as_object_mut)
+        else {
             return Err(Failure::invalid(code::INPUT, "the manifest has no container to give --env to"));
         };
         let env = container.entry("env").or_insert_with(|| json!([]));

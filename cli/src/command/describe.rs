@@ -54,7 +54,10 @@ fn head(kind: &Kind, object: &Value) -> Result<(), Failure> {
         let pairs = metadata[field].as_object().into_iter().flatten();
         let shown = pairs.filter(|(key, _)| !key.ends_with("last-applied-configuration"));
         for (index, (key, value)) in shown.enumerate() {
-            rows.push(vec![if index == 0 { label.to_owned() } else { String::new() }, format!("{key}={}", text(value))]);
+            rows.push(vec![
+                if index == 0 { label.to_owned() } else { String::new() },
+                format!("{key}={}", text(value)),
+            ]);
         }
     }
     if let Some(filters) = object.pointer("/spec/filters").or_else(|| object.pointer("/spec/filter")) {
@@ -90,7 +93,11 @@ async fn scaling(target: &Target, kind: &Kind, object: &Value) -> Result<(), Fai
         answer["instances"], answer["inFlight"], answer["coldStarts"]
     ))?;
     let decisions = answer["decisions"].as_array().map_or(&[][..], Vec::as_slice);
-    let rows = decisions.iter().rev().take(DECISIONS_SHOWN).map(|d| vec![text(&d["at"]), text(&d["desired"]), text(&d["reason"])]);
+    let rows = decisions
+        .iter()
+        .rev()
+        .take(DECISIONS_SHOWN)
+        .map(|d| vec![text(&d["at"]), text(&d["desired"]), text(&d["reason"])]);
     output::data(indent(&output::table(&["AT", "DESIRED", "REASON"], rows)))
 }
 
@@ -98,13 +105,18 @@ async fn events(target: &Target, kind: &Kind, object: &Value) -> Result<(), Fail
     let uid = text(&object["metadata"]["uid"]);
     let selector = segment(&format!("involvedObject.kind={},involvedObject.uid={uid}", kind.kind));
     let namespace = if kind.namespaced { target.namespace.as_str() } else { "default" };
-    let list = target.get(&format!("/api/v1/namespaces/{}/events?fieldSelector={selector}", segment(namespace))).await?;
+    let list =
+        target.get(&format!("/api/v1/namespaces/{}/events?fieldSelector={selector}", segment(namespace))).await?;
     let items = list["items"].as_array().map_or(&[][..], Vec::as_slice);
     if items.is_empty() {
         return output::data("\nEvents:  none");
     }
     let when = |event: &Value| {
-        ["lastTimestamp", "eventTime", "firstTimestamp"].iter().map(|f| text(&event[*f])).find(|t| !t.is_empty()).unwrap_or_default()
+        ["lastTimestamp", "eventTime", "firstTimestamp"]
+            .iter()
+            .map(|f| text(&event[*f]))
+            .find(|t| !t.is_empty())
+            .unwrap_or_default()
     };
     let mut items: Vec<_> = items.iter().collect();
     items.sort_by_key(|event| when(event));

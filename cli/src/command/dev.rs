@@ -23,23 +23,32 @@ pub(crate) async fn run(arguments: Dev, scope: &Scope) -> Result<(), Failure> {
     target.announce();
     let (changed, mut changes) = mpsc::channel(CHANGES_MAX);
     let on_change = move |event: notify::Result<notify::Event>| {
-        let matters = |path: &std::path::PathBuf| [Some(OsStr::new("wasm")), Some(OsStr::new("yaml"))].contains(&path.extension());
+        let matters = |path: &std::path::PathBuf| {
+            [Some(OsStr::new("wasm")), Some(OsStr::new("yaml"))].contains(&path.extension())
+        };
         if event.is_ok_and(|event| !event.kind.is_access() && event.paths.iter().any(matters)) {
             // A full channel already holds the news.
             let _ = changed.try_send(());
         }
     };
-    let unwatched = |e: notify::Error| Failure::failed(code::FILE, format!("cannot watch {}", arguments.folder.display())).because(&e);
+    let unwatched = |e: notify::Error| {
+        Failure::failed(code::FILE, format!("cannot watch {}", arguments.folder.display())).because(&e)
+    };
     let mut watcher = notify::recommended_watcher(on_change).map_err(unwatched)?;
     watcher.watch(&arguments.folder, RecursiveMode::NonRecursive).map_err(unwatched)?;
     loop {
         match deploy::deploy(&target, &deployment(&arguments)).await {
             Ok(deployed) => {
                 let url = deployed["url"].as_str().unwrap_or_default();
-                output::say(format!("{} serves after {} s; waiting for changes", deployed["revision"], deployed["seconds"]));
+                output::say(format!(
+                    "{} serves after {} s; waiting for changes",
+                    deployed["revision"], deployed["seconds"]
+                ));
                 output::data(url)?;
             }
-            Err(failure) => output::say(format!("{failure}\n  the revision before it goes on serving; waiting for changes")),
+            Err(failure) => {
+                output::say(format!("{failure}\n  the revision before it goes on serving; waiting for changes"))
+            }
         }
         tokio::select! {
             change = changes.recv() => if change.is_none() { return Ok(()) },

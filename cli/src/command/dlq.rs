@@ -36,7 +36,12 @@ async fn list(target: &Target, filter: &DlqFilter) -> Result<(), Failure> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let rows = entries.iter().map(|entry| {
         let event = [&entry["event"]["type"], &entry["event"]["id"]].map(text);
-        [vec![text(&entry["trigger"]), text(&entry["reason"]), text(&entry["attempts"])], event.to_vec(), vec![text(&entry["error"])]].concat()
+        [
+            vec![text(&entry["trigger"]), text(&entry["reason"]), text(&entry["attempts"])],
+            event.to_vec(),
+            vec![text(&entry["error"])],
+        ]
+        .concat()
     });
     output::data(output::table(&["TRIGGER", "REASON", "ATTEMPTS", "TYPE", "ID", "LAST ERROR"], rows))
 }

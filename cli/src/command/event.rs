@@ -34,7 +34,8 @@ async fn send(arguments: EventSend, scope: &Scope) -> Result<(), Failure> {
     let events = events(&arguments)?;
     let target = Target::find(scope).await?;
     target.announce();
-    let broker = target.get(&manifest::object(kind_by_word("broker")?, Some(&target.namespace), &arguments.broker)).await?;
+    let broker =
+        target.get(&manifest::object(kind_by_word("broker")?, Some(&target.namespace), &arguments.broker)).await?;
     let Some(url) = broker["status"]["address"]["url"].as_str() else {
         return Err(Failure::failed(code::NOT_READY, format!("broker {:?} has no address yet", arguments.broker))
             .try_this(format!("fnctl describe broker {}", arguments.broker)));
@@ -61,7 +62,11 @@ async fn send(arguments: EventSend, scope: &Scope) -> Result<(), Failure> {
         output::data(format!("accepted {} at {}", text(&event["id"]), text(&event["position"])))?;
     }
     if let Some(first) = sent.first() {
-        output::say(format!("see what happens to it: fnctl event why {} --broker {}", text(&first["id"]), arguments.broker));
+        output::say(format!(
+            "see what happens to it: fnctl event why {} --broker {}",
+            text(&first["id"]),
+            arguments.broker
+        ));
     }
     Ok(())
 }
@@ -78,11 +83,14 @@ fn refused(broker: &str, response: &Response<Vec<u8>>, answer: &Value) -> Failur
 fn events(arguments: &EventSend) -> Result<Vec<Value>, Failure> {
     let Some(file) = &arguments.file else { return Ok(vec![from_flags(arguments)?]) };
     let bytes = read(file)?;
-    let invalid = |e: serde_json::Error| Failure::invalid(code::INPUT, format!("{} holds no events", file.display())).because(&e);
+    let invalid =
+        |e: serde_json::Error| Failure::invalid(code::INPUT, format!("{} holds no events", file.display())).because(&e);
     let events = match serde_json::from_slice::<Value>(&bytes) {
         Ok(Value::Array(batch)) => batch,
         Ok(one) => vec![one],
-        Err(_) => serde_json::Deserializer::from_slice(&bytes).into_iter().collect::<Result<_, _>>().map_err(invalid)?,
+        Err(_) => {
+            serde_json::Deserializer::from_slice(&bytes).into_iter().collect::<Result<_, _>>().map_err(invalid)?
+        }
     };
     if events.is_empty() {
         return Err(Failure::invalid(code::INPUT, format!("{} holds no event", file.display())));
@@ -102,9 +110,9 @@ fn from_flags(arguments: &EventSend) -> Result<Value, Failure> {
         event.insert("subject".to_owned(), json!(subject));
     }
     for extension in &arguments.extension {
-        let (name, value) = extension
-            .split_once('=')
-            .ok_or_else(|| Failure::invalid(code::INPUT, format!("--extension {extension:?} has no value: write NAME=VALUE")))?;
+        let (name, value) = extension.split_once('=').ok_or_else(|| {
+            Failure::invalid(code::INPUT, format!("--extension {extension:?} has no value: write NAME=VALUE"))
+        })?;
         event.insert(name.to_owned(), json!(value));
     }
     if let Some(data) = &arguments.data {
@@ -133,7 +141,8 @@ async fn list(arguments: EventList, scope: &Scope) -> Result<(), Failure> {
     query.extend(arguments.since.map(|since| format!("sinceSeconds={}", since.as_secs_f64())));
     query.extend(arguments.event_type.as_deref().map(|t| format!("type={}", segment(t))));
     let path = broker_path(&target, &arguments.broker, &format!("events?{}", query.join("&")));
-    let events: Vec<Value> = target.lines(&path).await?.collect::<Vec<_>>().await.into_iter().collect::<Result<_, _>>()?;
+    let events: Vec<Value> =
+        target.lines(&path).await?.collect::<Vec<_>>().await.into_iter().collect::<Result<_, _>>()?;
     if target.form.is_json() {
         return events.iter().try_for_each(output::json);
     }
@@ -154,7 +163,8 @@ fn text(value: &Value) -> &str {
 
 async fn show(arguments: EventShow, scope: &Scope) -> Result<(), Failure> {
     let target = Target::find(scope).await?;
-    let event = target.get(&broker_path(&target, &arguments.broker, &format!("events/{}", segment(&arguments.event)))).await?;
+    let event =
+        target.get(&broker_path(&target, &arguments.broker, &format!("events/{}", segment(&arguments.event)))).await?;
     if target.form.is_json() {
         return output::json(&event);
     }
@@ -183,8 +193,10 @@ async fn why(arguments: EventWhy, scope: &Scope) -> Result<(), Failure> {
     let mut query = Vec::new();
     query.extend(arguments.source.as_deref().map(|source| format!("source={}", segment(source))));
     query.extend(arguments.trigger.as_deref().map(|trigger| format!("trigger={}", segment(trigger))));
-    let path = broker_path(&target, &arguments.broker, &format!("why/{}?{}", segment(&arguments.event), query.join("&")));
-    let answers: Vec<Value> = target.lines(&path).await?.collect::<Vec<_>>().await.into_iter().collect::<Result<_, _>>()?;
+    let path =
+        broker_path(&target, &arguments.broker, &format!("why/{}?{}", segment(&arguments.event), query.join("&")));
+    let answers: Vec<Value> =
+        target.lines(&path).await?.collect::<Vec<_>>().await.into_iter().collect::<Result<_, _>>()?;
     for answer in &answers {
         match target.form.is_json() {
             true => output::json(answer)?,
@@ -209,7 +221,12 @@ fn explain(answer: &Value) -> Result<(), Failure> {
         }
         for attempt in trigger["attempts"].as_array().map_or(&[][..], Vec::as_slice) {
             let error = attempt["error"].as_str().map(|error| format!(": {error}")).unwrap_or_default();
-            output::data(format!("    {} status {} after {} ms{error}", text(&attempt["at"]), attempt["status"], attempt["durationMs"]))?;
+            output::data(format!(
+                "    {} status {} after {} ms{error}",
+                text(&attempt["at"]),
+                attempt["status"],
+                attempt["durationMs"]
+            ))?;
         }
         if trigger["reply"].is_object() {
             output::data(format!("    reply {}", trigger["reply"]))?;
@@ -228,9 +245,12 @@ fn check(arguments: &EventCheck) -> Result<(), Failure> {
     };
     match check(mode, &read(Path::new(&arguments.file))?.into()) {
         Ok(events) => {
-            let events: Vec<Value> = events.iter().filter_map(|event| serde_json::from_slice(&event_json::encode(event)).ok()).collect();
+            let events: Vec<Value> =
+                events.iter().filter_map(|event| serde_json::from_slice(&event_json::encode(event)).ok()).collect();
             output::json(&json!({"valid": true, "events": events}))
         }
-        Err(error) => Err(Failure::failed(code::INPUT, format!("{} is no valid CloudEvent", arguments.file)).because(&error)),
+        Err(error) => {
+            Err(Failure::failed(code::INPUT, format!("{} is no valid CloudEvent", arguments.file)).because(&error))
+        }
     }
 }

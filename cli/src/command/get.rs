@@ -62,7 +62,9 @@ pub(crate) fn print(form: &Form, kind: &Kind, answer: &Value) -> Result<(), Fail
         Form::Json => output::json(answer),
         Form::Yaml => {
             let yaml = serde_saphyr::to_string(answer);
-            output::data(yaml.map_err(|e| Failure::failed(code::OTHER, "cannot write YAML").detail(e.to_string()))?.trim_end())
+            output::data(
+                yaml.map_err(|e| Failure::failed(code::OTHER, "cannot write YAML").detail(e.to_string()))?.trim_end(),
+            )
         }
         Form::JsonPath(template) => output::data(crate::jsonpath::render(template, answer)?),
         Form::Name | Form::Text | Form::Wide => {
@@ -100,14 +102,18 @@ async fn watch_objects(
 
 async fn table(target: &Target, path: &str, arguments: &Get) -> Result<(), Failure> {
     let answer: Value = target.client.request(table_request(path)?).await?;
-    let wide = target.form == Form::Wide;
-    let rows = rows(&answer, wide, arguments.all_namespaces);
+    let columns = Columns { wide: target.form == Form::Wide, namespaces: arguments.all_namespaces };
+    let rows = columns.rows(&answer);
     if rows.is_empty() && !arguments.watch {
-        let place = if arguments.all_namespaces { "any namespace".to_owned() } else { format!("namespace {}", target.namespace) };
+        let place = if arguments.all_namespaces {
+            "any namespace".to_owned()
+        } else {
+            format!("namespace {}", target.namespace)
+        };
         output::say(format!("no {} found in {place}", arguments.kind));
         return Ok(());
     }
-    let header = header(&answer, wide, arguments.all_namespaces);
+    let header = columns.header(&answer);
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
     output::data(output::table(&header, rows))?;
     if !arguments.watch {
@@ -119,7 +125,7 @@ async fn table(target: &Target, path: &str, arguments: &Get) -> Result<(), Failu
     let mut lines = target.client.request_stream(request).await?.lines();
     while let Some(line) = lines.next().await {
         let event: Value = serde_json::from_str(&line?).unwrap_or(json!({}));
-        for row in self::rows(&event["object"], wide, arguments.all_namespaces) {
+        for row in columns.rows(&event["object"]) {
             output::data(output::table(&[], [row]))?;
         }
     }
@@ -133,27 +139,37 @@ fn table_request(path: &str) -> Result<http::Request<Vec<u8>>, Failure> {
         .map_err(|e| Failure::invalid(code::INPUT, format!("{path:?} cannot be asked for")).because(&e))
 }
 
-fn shown(column: &Value, wide: bool) -> bool {
-    wide || column["priority"].as_i64().unwrap_or(0) == 0
+/// Which columns of the server's table are printed.
+struct Columns {
+    /// Those of a lower priority, too.
+    wide: bool,
+    /// One of our own before them: the namespace.
+    namespaces: bool,
 }
 
-fn header(table: &Value, wide: bool, namespaces: bool) -> Vec<String> {
-    let columns = table["columnDefinitions"].as_array().map_or(&[][..], Vec::as_slice);
-    let names = columns.iter().filter(|c| shown(c, wide)).filter_map(|c| c["name"].as_str()).map(str::to_uppercase);
-    namespaces.then(|| "NAMESPACE".to_owned()).into_iter().chain(names).collect()
-}
+impl Columns {
+    fn shows(&self, column: &Value) -> bool {
+        self.wide || column["priority"].as_i64().unwrap_or(0) == 0
+    }
 
-fn rows(table: &Value, wide: bool, namespaces: bool) -> Vec<Vec<String>> {
-    let columns = table["columnDefinitions"].as_array().map_or(&[][..], Vec::as_slice);
-    let rows = table["rows"].as_array().map_or(&[][..], Vec::as_slice);
-    let cells = |row: &Value| {
-        let namespace = namespaces.then(|| cell(&row["object"]["metadata"]["namespace"]));
-        let cells = row["cells"].as_array().map_or(&[][..], Vec::as_slice).iter().enumerate();
-        // Later events of a watch bring no columns: the server sends the same cells in the same order.
-        let cells = cells.filter(|(index, _)| columns.get(*index).is_none_or(|c| shown(c, wide))).map(|(_, value)| cell(value));
-        namespace.into_iter().chain(cells).collect()
-    };
-    rows.iter().map(cells).collect()
+    fn header(&self, table: &Value) -> Vec<String> {
+        let columns = table["columnDefinitions"].as_array().map_or(&[][..], Vec::as_slice);
+        let names = columns.iter().filter(|c| self.shows(c)).filter_map(|c| c["name"].as_str()).map(str::to_uppercase);
+        self.namespaces.then(|| "NAMESPACE".to_owned()).into_iter().chain(names).collect()
+    }
+
+    fn rows(&self, table: &Value) -> Vec<Vec<String>> {
+        let columns = table["columnDefinitions"].as_array().map_or(&[][..], Vec::as_slice);
+        let rows = table["rows"].as_array().map_or(&[][..], Vec::as_slice);
+        let cells = |row: &Value| {
+            let namespace = self.namespaces.then(|| cell(&row["object"]["metadata"]["namespace"]));
+            let cells = row["cells"].as_array().map_or(&[][..], Vec::as_slice).iter().enumerate();
+            // Later events of a watch bring no columns: the server sends the same cells in the same order.
+            let cells = cells.filter(|(index, _)| columns.get(*index).is_none_or(|c| self.shows(c)));
+            namespace.into_iter().chain(cells.map(|(_, value)| cell(value))).collect()
+        };
+        rows.iter().map(cells).collect()
+    }
 }
 
 fn cell(value: &Value) -> String {

@@ -39,7 +39,8 @@ fn request(arguments: &Invoke, url: &str) -> Result<Request<Vec<u8>>, Failure> {
     let body = match (&arguments.data, &arguments.file) {
         (Some(data), _) => Some(data.clone().into_bytes()),
         (None, Some(file)) => Some(
-            std::fs::read(file).map_err(|e| Failure::invalid(code::FILE, format!("cannot read {}", file.display())).because(&e))?,
+            std::fs::read(file)
+                .map_err(|e| Failure::invalid(code::FILE, format!("cannot read {}", file.display())).because(&e))?,
         ),
         (None, None) => None,
     };
@@ -51,19 +52,21 @@ fn request(arguments: &Invoke, url: &str) -> Result<Request<Vec<u8>>, Failure> {
         .map_err(|e| Failure::invalid(code::INPUT, format!("{:?} is no path", arguments.path)).because(&e))?;
     if arguments.event {
         let id = uuid::Uuid::new_v4().to_string();
-        let pairs = [("ce-specversion", "1.0"), ("ce-type", "dev.fnctl.invoke"), ("ce-source", "fnctl"), ("ce-id", &id)];
+        let pairs =
+            [("ce-specversion", "1.0"), ("ce-type", "dev.fnctl.invoke"), ("ce-source", "fnctl"), ("ce-id", &id)];
         for (name, value) in pairs {
             set_header(&mut request, name, value)?;
         }
     }
     if !request.body().is_empty() {
-        let media_type = if serde_json::from_slice::<Value>(request.body()).is_ok() { "application/json" } else { "text/plain" };
+        let media_type =
+            if serde_json::from_slice::<Value>(request.body()).is_ok() { "application/json" } else { "text/plain" };
         set_header(&mut request, "content-type", media_type)?;
     }
     for header in &arguments.header {
-        let (name, value) = header
-            .split_once(':')
-            .ok_or_else(|| Failure::invalid(code::INPUT, format!("--header {header:?} has no value: write NAME:VALUE")))?;
+        let (name, value) = header.split_once(':').ok_or_else(|| {
+            Failure::invalid(code::INPUT, format!("--header {header:?} has no value: write NAME:VALUE"))
+        })?;
         set_header(&mut request, name, value.trim())?;
     }
     Ok(request)
@@ -86,8 +89,11 @@ pub(crate) fn timing(response: &Response<Vec<u8>>, part: &str) -> f64 {
 }
 
 fn described(response: &Response<Vec<u8>>, revision: &Value) -> Value {
-    let headers: Map<String, Value> =
-        response.headers().iter().map(|(name, value)| (name.to_string(), json!(String::from_utf8_lossy(value.as_bytes())))).collect();
+    let headers: Map<String, Value> = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), json!(String::from_utf8_lossy(value.as_bytes()))))
+        .collect();
     json!({"status": response.status().as_u16(), "headers": headers, "body": String::from_utf8_lossy(response.body()),
         "timing": {"queueMs": timing(response, "queue"), "activationMs": timing(response, "activation"),
             "runMs": timing(response, "run")}, "revision": revision})

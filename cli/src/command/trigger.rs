@@ -33,7 +33,9 @@ async fn of_trigger(name: &str, scope: &Scope) -> Result<Value, Failure> {
 
 fn json_file(file: Option<&Path>) -> Result<Value, Failure> {
     let file = file.ok_or_else(|| Failure::invalid(code::INPUT, "name --trigger or --filters, and --event"))?;
-    let invalid = |e: &dyn std::error::Error| Failure::invalid(code::INPUT, format!("cannot read JSON from {}", file.display())).because(e);
+    let invalid = |e: &dyn std::error::Error| {
+        Failure::invalid(code::INPUT, format!("cannot read JSON from {}", file.display())).because(e)
+    };
     let bytes = std::fs::read(file).map_err(|e| invalid(&e))?;
     serde_json::from_slice(&bytes).map_err(|e| invalid(&e))
 }
@@ -58,7 +60,9 @@ fn lines() -> Result<(), Failure> {
         }
         let question: Value = serde_json::from_str(&line).unwrap_or(Value::Null);
         let answer = matches(&question, &question["event"]);
-        output::json(&answer.unwrap_or_else(|failure| serde_json::from_str(&failure.to_json()).unwrap_or(Value::Null)))?;
+        output::json(
+            &answer.unwrap_or_else(|failure| serde_json::from_str(&failure.to_json()).unwrap_or(Value::Null)),
+        )?;
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Joins the broker to the functions of this process: delivery is activation: an event waits in the same queue as a request from the network.
 
-use fnctl_activator::body::Body;
 use fnctl_activator::activator::{Activator, REVISION_HEADER};
 use fnctl_activator::admit::Admission;
+use fnctl_activator::body::Body;
 use fnctl_broker::deliver::{Answered, Deliver, Outcome, Parcel};
 use fnctl_broker::event::http as binding;
 use fnctl_config::limits::REPLY_BYTES_MAX;
@@ -40,15 +40,19 @@ impl Functions {
         };
         match parcel.timeout {
             None => exchange.await,
-            Some(limit) => timeout(limit, exchange).await.unwrap_or_else(|_| {
-                Err(Outcome::Failed { reason: format!("no answer within {limit:?}"), duration: begun.elapsed() })
-            }),
+            Some(limit) => match timeout(limit, exchange).await {
+                Ok(ended) => ended,
+                Err(_) => {
+                    Err(Outcome::Failed { reason: format!("no answer within {limit:?}"), duration: begun.elapsed() })
+                }
+            },
         }
     }
 }
 
 fn request(parcel: &Parcel, path: &str) -> Result<Request<Body>, String> {
-    let mut request = Request::post(path).body(Body::from(parcel.event.data().clone())).map_err(|error| error.to_string())?;
+    let mut request =
+        Request::post(path).body(Body::from(parcel.event.data().clone())).map_err(|error| error.to_string())?;
     *request.headers_mut() = binding::encode_binary(&parcel.event);
     request.headers_mut().insert("prefer", http::HeaderValue::from_static("reply"));
     Ok(request)
@@ -57,7 +61,10 @@ fn request(parcel: &Parcel, path: &str) -> Result<Request<Body>, String> {
 async fn read(response: Response<Body>, begun: Instant) -> Result<Outcome, Outcome> {
     let (head, body) = response.into_parts();
     let body = Limited::new(body, REPLY_BYTES_MAX).collect().await;
-    let body = body.map_err(|error| Outcome::Failed { reason: format!("the answer broke off: {error}"), duration: begun.elapsed() })?;
+    let body = body.map_err(|error| Outcome::Failed {
+        reason: format!("the answer broke off: {error}"),
+        duration: begun.elapsed(),
+    })?;
     let instance = head.headers.get(REVISION_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
     Ok(Outcome::Answered(Answered {
         status: head.status.as_u16(),

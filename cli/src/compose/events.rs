@@ -1,7 +1,7 @@
 //! Joins the brokers' ingress to the data plane's port.
 
-use fnctl_activator::serve::EventIngress;
 use fnctl_activator::body::Body;
+use fnctl_activator::serve::EventIngress;
 use fnctl_broker::broker::Brokers;
 use fnctl_config::snapshot::ObjectKey;
 use futures::future::BoxFuture;

@@ -38,7 +38,8 @@ impl PodLogs for FunctionLogs {
                 let lines = follow.next().await;
                 Some((lines, follow))
             });
-            let later = later.flat_map(move |lines| stream::iter(lines.into_iter().map(move |line| Ok(text(&line, timestamps)))));
+            let later = later
+                .flat_map(move |lines| stream::iter(lines.into_iter().map(move |line| Ok(text(&line, timestamps)))));
             Some(kept.chain(later).boxed())
         })
     }

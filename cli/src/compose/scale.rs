@@ -5,8 +5,8 @@
 //! loaded at all.
 
 use dashmap::DashMap;
-use fnctl_activator::admit::State;
 use fnctl_activator::activator::{Activator, RevisionView};
+use fnctl_activator::admit::State;
 use fnctl_autoscaler::port::{Apply, Observe, Sample};
 use fnctl_config::snapshot::ObjectKey;
 use std::sync::Arc;
@@ -27,7 +27,9 @@ impl Scaling {
     /// Instances of a revision as people are told: none at zero, else what was ordered, at least one.
     pub(crate) fn instances(&self, view: &RevisionView) -> u32 {
         match view.state {
-            State::Started | State::Stopping => self.ordered.get(&view.revision.key).map_or(1, |ordered| (*ordered).max(1)),
+            State::Started | State::Stopping => {
+                self.ordered.get(&view.revision.key).map_or(1, |ordered| (*ordered).max(1))
+            }
             State::Zero | State::Starting => 0,
         }
     }

@@ -34,17 +34,24 @@ impl Pictures {
         if let Ok(count) = written.parse::<usize>() {
             return match count {
                 1..=COUNT_MAX => Ok(Self::Phantoms(count)),
-                _ => Err(Failure::invalid(code::INPUT, format!("--pictures {count} is not possible: 1 to {COUNT_MAX}"))),
+                _ => {
+                    Err(Failure::invalid(code::INPUT, format!("--pictures {count} is not possible: 1 to {COUNT_MAX}")))
+                }
             };
         }
-        let unreadable =
-            |e: std::io::Error| Failure::invalid(code::FILE, format!("--pictures {written:?} is neither a number nor a folder")).because(&e);
-        let entries = std::fs::read_dir(written).map_err(unreadable)?.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+        let unreadable = |e: std::io::Error| {
+            Failure::invalid(code::FILE, format!("--pictures {written:?} is neither a number nor a folder")).because(&e)
+        };
+        let entries =
+            std::fs::read_dir(written).map_err(unreadable)?.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
         let mut files: Vec<_> = entries.into_iter().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
         files.sort();
         match files.len() {
             1..=COUNT_MAX => Ok(Self::Files(files)),
-            count => Err(Failure::invalid(code::INPUT, format!("{written} holds {count} files: 1 to {COUNT_MAX} are possible"))),
+            count => Err(Failure::invalid(
+                code::INPUT,
+                format!("{written} holds {count} files: 1 to {COUNT_MAX} are possible"),
+            )),
         }
     }
 
@@ -89,7 +96,8 @@ fn key_of(file: &Path) -> String {
 
 async fn phantom(url: &str, number: usize) -> Result<Vec<u8>, Failure> {
     let seed = SEED + number;
-    let path = format!("{url}/-/function/default/xray-phantom/phantom?seed={seed}&index={number}&size={SIZE}&format=dicom");
+    let path =
+        format!("{url}/-/function/default/xray-phantom/phantom?seed={seed}&index={number}&size={SIZE}&format=dicom");
     let request = Request::get(&path).body(Vec::new());
     let request = request.map_err(|e| Failure::failed(code::OTHER, format!("{path:?} is no URL")).because(&e))?;
     let response = public::send(request).await?;

@@ -23,7 +23,12 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) async fn collect(parts: &Parts, pictures: usize, seconds: f64, to_zero_seconds: f64) -> Result<Self, Failure> {
+    pub(super) async fn collect(
+        parts: &Parts,
+        pictures: usize,
+        seconds: f64,
+        to_zero_seconds: f64,
+    ) -> Result<Self, Failure> {
         let results = results(parts).await?;
         let mut verdicts = BTreeMap::<String, usize>::new();
         let mut subjects = BTreeSet::new();
@@ -76,7 +81,10 @@ impl Report {
         let rows = [
             ("pictures put into xray-in", self.pictures.to_string()),
             ("processed, with the result drawn", self.processed.to_string()),
-            ("  pneumonia / unsure / normal", format!("{} / {} / {}", self.count("pneumonia"), self.count("unsure"), self.count("normal"))),
+            (
+                "  pneumonia / unsure / normal",
+                format!("{} / {} / {}", self.count("pneumonia"), self.count("unsure"), self.count("normal")),
+            ),
             ("  rejected (no picture)", self.count("rejected").to_string()),
             ("anonymised copies for research", self.anonymized.to_string()),
             ("results written more than once", self.duplicates.to_string()),
@@ -99,7 +107,10 @@ impl Report {
         if complete && counted {
             return Ok(());
         }
-        let message = format!("{} lost, {} duplicates, {} processed of {}", self.lost, self.duplicates, self.processed, self.pictures);
+        let message = format!(
+            "{} lost, {} duplicates, {} processed of {}",
+            self.lost, self.duplicates, self.processed, self.pictures
+        );
         Err(Failure::new(Exit::Failed, code::OTHER, "not every picture has exactly one result").detail(message))
     }
 }
@@ -111,7 +122,8 @@ async fn objects(parts: &Parts, bucket: &str) -> Result<u64, Failure> {
 
 /// Everything that happened in the buckets.
 async fn changes(parts: &Parts) -> Result<Vec<Change>, Failure> {
-    let unreadable = |e: &dyn std::error::Error| Failure::failed(code::OTHER, "the change log cannot be read").because(e);
+    let unreadable =
+        |e: &dyn std::error::Error| Failure::failed(code::OTHER, "the change log cannot be read").because(e);
     let log = parts.buckets.buckets().changes();
     let mut changes = Vec::new();
     for mut position in log.start() {
@@ -140,7 +152,10 @@ async fn path(parts: &Parts, result: &Value) -> Vec<String> {
             lines.push(format!("{name:9} {}", place(&data[field])));
         }
     }
-    lines.push("try next  fnctl demo xray --keep, then: fnctl event list --broker xray, and fnctl event why ID --broker xray".to_owned());
+    lines.push(
+        "try next  fnctl demo xray --keep, then: fnctl event list --broker xray, and fnctl event why ID --broker xray"
+            .to_owned(),
+    );
     lines
 }
 
@@ -152,7 +167,10 @@ async fn origin(parts: &Parts, result_id: &str) -> Vec<String> {
         let id = event["id"].as_str().unwrap_or_default();
         let Ok(Ok(answers)) = parts.brokers.why(&broker(), id, None).await else { continue };
         let rows = answers.iter().flat_map(|why| &why.triggers);
-        let Some(row) = rows.into_iter().find(|row| row.reply.as_ref().is_some_and(|reply| reply.id == result_id)) else { continue };
+        let Some(row) = rows.into_iter().find(|row| row.reply.as_ref().is_some_and(|reply| reply.id == result_id))
+        else {
+            continue;
+        };
         let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
         let mut lines = vec![
             format!("put       xray-in/{}", text("subject")),
@@ -162,7 +180,8 @@ async fn origin(parts: &Parts, result_id: &str) -> Vec<String> {
         for attempt in &row.attempts {
             let status = attempt.status.map_or_else(|| "no status".to_owned(), |status| status.to_string());
             let instance = attempt.instance.as_deref().unwrap_or("the function");
-            lines.push(format!("trigger   {}: {instance} answered {status} after {} ms", row.name, attempt.duration_ms));
+            lines
+                .push(format!("trigger   {}: {instance} answered {status} after {} ms", row.name, attempt.duration_ms));
         }
         return lines;
     }

@@ -59,7 +59,10 @@ pub(super) async fn until_done(parts: &Parts, pictures: usize) -> Result<(), Fai
         }
         if since.elapsed() > STUCK {
             bar.abandon();
-            return Err(Failure::failed(code::TIMED_OUT, format!("no new result for {STUCK:?}: {results} of {pictures}")));
+            return Err(Failure::failed(
+                code::TIMED_OUT,
+                format!("no new result for {STUCK:?}: {results} of {pictures}"),
+            ));
         }
     }
 }
