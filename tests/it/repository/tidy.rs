@@ -56,6 +56,18 @@ fn nothing_sleeps_or_waits_for_luck() {
 }
 
 #[test]
+fn compiled_code_alone_is_trusted() {
+    let keyword = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "unsafe trait", "(unsafe_code"];
+    let unchecked: Vec<_> = rust()
+        .into_iter()
+        .filter(|file| !file.starts_with("examples") && !file.ends_with("tests/it/repository/tidy.rs"))
+        .filter(|file| keyword.iter().any(|word| read(file).contains(word)))
+        .collect();
+    let loader = Path::new("runtime-wasm/src/artifact/compiled.rs");
+    assert!(unchecked == [loader], "only {} may hold unsafe code, with its reason: {unchecked:?}", loader.display());
+}
+
+#[test]
 fn crates_take_lints_and_versions_from_the_workspace() {
     for file in files().into_iter().filter(|file| file.ends_with("Cargo.toml") && !file.starts_with("examples")) {
         let manifest = read(&file);
