@@ -65,7 +65,8 @@ fn outcome(node: &Node, id: &str, trigger: &str) -> Value {
 #[test]
 fn an_event_is_delivered_filtered_and_explained() {
     let node = node_with_broker();
-    let sent = node.json(&["event", "send", "--type", "com.example.greeting", "--id", "one", "--data", r#"{"to":"you"}"#]);
+    let sent =
+        node.json(&["event", "send", "--type", "com.example.greeting", "--id", "one", "--data", r#"{"to":"you"}"#]);
     assert_eq!(sent["accepted"], 1);
     assert_eq!(sent["events"][0]["id"], "one");
     assert!(sent["events"][0]["position"].is_string(), "{sent}");
@@ -91,7 +92,8 @@ fn an_event_is_delivered_filtered_and_explained() {
 #[test]
 fn a_refused_event_says_why() {
     let node = node_with_broker();
-    let refused = node.fnctl(&["event", "send", "--type", "com.example.x", "--id", "bad", "--extension", "not_allowed=1"]);
+    let refused =
+        node.fnctl(&["event", "send", "--type", "com.example.x", "--id", "bad", "--extension", "not_allowed=1"]);
     assert_eq!(refused.status.code(), Some(2), "{}", shown(&refused));
     assert!(shown(&refused).contains("not_allowed"), "the attribute is named: {}", shown(&refused));
     let unknown_broker = node.fnctl(&["event", "send", "--broker", "nothing", "--type", "x"]);
@@ -110,7 +112,13 @@ fn an_exhausted_event_is_parked_and_redriven() {
     let parked = node.json(&["dlq", "list", "--trigger", "nowhere"]);
     assert_eq!(parked["attempts"], 2, "{parked}");
 
-    apply(&node, &NOWHERE.replace(r#"{uri: "http://127.0.0.1:9/"}"#, "{ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: hello}}"));
+    apply(
+        &node,
+        &NOWHERE.replace(
+            r#"{uri: "http://127.0.0.1:9/"}"#,
+            "{ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: hello}}",
+        ),
+    );
     node.text(&["wait", "trigger/nowhere", "--for", "condition=Ready"]);
     let redriven = loop {
         // The new subscriber reaches the broker a moment after the trigger is ready.
@@ -156,7 +164,8 @@ fn lost_after_kill(settings: &str) -> BTreeSet<String> {
     node.json(&["deploy", "examples/hello"]);
     apply(&node, BROKER_AND_TRIGGER);
     node.text(&["wait", "trigger/greetings", "--for", "condition=Ready"]);
-    let address = node.ready["http"].as_str().and_then(|url| url.strip_prefix("http://")).expect("an address").to_owned();
+    let address =
+        node.ready["http"].as_str().and_then(|url| url.strip_prefix("http://")).expect("an address").to_owned();
     let sender = std::thread::spawn(move || send_until_killed(&address, 0));
     // Killed in the middle of its work: when the hundredth event is in.
     while !node.fnctl(&["event", "show", "event-100"]).status.success() {
