@@ -2,6 +2,7 @@
 //! the real kubectl and kn.
 
 use crate::harness::{Data, Node, root, shown};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -100,8 +101,15 @@ fn tool_path(tool: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("FNCTL_TOOLS").map(PathBuf::from);
     let found = folder.map(|folder| folder.join(tool)).filter(|path| path.is_file());
     if found.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "{tool} is not there: run tests/tools/install.sh and set FNCTL_TOOLS");
-        eprintln!("skipped: {tool} is not there; run tests/tools/install.sh and set FNCTL_TOOLS to what it prints");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "{tool} is not there: run tests/tools/install.sh and set FNCTL_TOOLS"
+        );
+        // Past the capture of the test harness, which would swallow the words of a test that passes.
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: {tool} is not there; run tests/tools/install.sh and set FNCTL_TOOLS to what it prints"
+        );
     }
     found
 }
