@@ -1,5 +1,8 @@
 //! The shape of the command line, and nothing else: what each word does stands in `command`.
 
+mod bench;
+
+pub(crate) use bench::{BenchCold, BenchCommand, BenchEvent, BenchHttp};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -76,6 +79,9 @@ pub(crate) enum Command {
     /// The whole platform at work
     #[command(subcommand)]
     Demo(DemoCommand),
+    /// Measure this program from outside, as its users meet it
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Print the completion script of a shell
     Completion {
         /// The shell

@@ -2,6 +2,7 @@
 
 mod apply;
 mod autoscaler;
+mod bench;
 mod delete;
 mod demo;
 mod deploy;
@@ -40,6 +41,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Trigger(trigger) => trigger::run(trigger, scope).await,
         Command::Autoscaler(autoscaler) => autoscaler::run(autoscaler),
         Command::Demo(DemoCommand::Xray(demo)) => demo::run(demo, scope).await,
+        Command::Bench(bench) => bench::run(bench, scope).await,
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "fnctl", &mut std::io::stdout());
             Ok(())

@@ -43,6 +43,8 @@ pub(crate) mod code {
     pub(crate) const NOT_READY: &str = "FN1301";
     /// Waited in vain.
     pub(crate) const TIMED_OUT: &str = "FN1302";
+    /// A measurement missed its goal.
+    pub(crate) const GOAL: &str = "FN1303";
     /// The node cannot start.
     pub(crate) const NODE: &str = "FN1401";
     /// Something that should not happen.

@@ -91,16 +91,23 @@ fn classes(answers: &Family<Class, Counter>, refusals: &Family<Class, Counter>, 
 async fn brokers(parts: &Parts, registry: &mut Registry) {
     let (delivered, retried, parked) = (Counters::default(), Counters::default(), Counters::default());
     let (dead_lettered, expired) = (Counters::default(), Counters::default());
+    let (records, commits) = (Counters::default(), Counters::default());
     for broker in parts.brokers.metrics().await {
         count(&delivered, &broker.broker, broker.delivered);
         count(&retried, &broker.broker, broker.retried);
         count(&parked, &broker.broker, broker.parked);
         count(&dead_lettered, &broker.broker, broker.dead_lettered);
         count(&expired, &broker.broker, broker.expired);
+        if let Some(log) = broker.log {
+            count(&records, &broker.broker, log.records);
+            count(&commits, &broker.broker, log.commits);
+        }
     }
     registry.register("broker_events_delivered", "Deliveries that subscribers took", delivered);
     registry.register("broker_attempts_retried", "Failed attempts that were followed by another", retried);
     registry.register("broker_events_parked", "Events parked", parked);
     registry.register("broker_events_dead_lettered", "Events given to a dead-letter sink", dead_lettered);
     registry.register("broker_events_expired", "Events gone before they were delivered", expired);
+    registry.register("broker_log_records", "Events written to the log on disk", records);
+    registry.register("broker_log_commits", "Commits of the log, each with one sync", commits);
 }
