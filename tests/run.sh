@@ -21,7 +21,7 @@ install_tools() { FNCTL_TOOLS=$(bash tests/tools/install.sh | tail -n 1); }
 step "format" cargo fmt --all --check
 step "tools" install_tools
 export FNCTL_TOOLS
-step "dependency policy" "$FNCTL_TOOLS/bin/cargo-deny" --offline --log-level error check bans licenses sources
+step "dependency policy" "$FNCTL_TOOLS/bin/cargo-deny" --locked --log-level error check bans licenses sources
 step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 step "documentation" env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet --document-private-items
 step "tests" cargo test --workspace --locked
