@@ -26,6 +26,7 @@ pub mod s3;
 mod simulation;
 #[cfg(test)]
 mod tests;
+mod visible;
 
 pub use commit::Condition;
 pub use content::Content;
@@ -57,7 +58,8 @@ use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
+use visible::Visible;
 
 /// Where a store is.
 #[derive(Clone, Debug)]
@@ -90,6 +92,7 @@ struct Shared {
     state: State,
     files: Files,
     log: Arc<SegmentLog>,
+    changes: Arc<Visible>,
     failed: Arc<OnceLock<String>>,
     commits: Mutex<Option<SyncSender<Request>>>,
     committer: Mutex<Option<JoinHandle<()>>>,
@@ -160,17 +163,20 @@ impl Buckets {
         let failed = Arc::new(OnceLock::new());
         let (commits, queue) = sync_channel(BUCKET_COMMITS_QUEUED_MAX);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(Error::from)?;
+        let (show, shown) = watch::channel(log.next().borrow().clone());
+        let changes = Arc::new(Visible { log: Arc::clone(&log), shown });
         let committer = Committer {
             state: state.clone(),
             files: files.clone(),
             log: Arc::clone(&log),
+            shown: show,
             failed: Arc::clone(&failed),
             runtime,
         };
         let thread = std::thread::Builder::new().name("buckets".to_owned());
         let committer = thread.spawn(move || committer.run(&queue)).map_err(Error::from)?;
         let (commits, committer) = (Mutex::new(Some(commits)), Mutex::new(Some(committer)));
-        Ok(Self { shared: Arc::new(Shared { state, files, log, failed, commits, committer }) })
+        Ok(Self { shared: Arc::new(Shared { state, files, log, changes, failed, commits, committer }) })
     }
 
     /// Makes a bucket.
@@ -292,9 +298,9 @@ impl Buckets {
         self.read(move |reader| listing::keys(reader, &bucket, &after, limit)).await
     }
 
-    /// The log of all changes; its records are read by [`Change::decode`].
+    /// The log of all changes; its records are read by [`Change::decode`]. A change is there when its object is.
     pub fn changes(&self) -> Arc<dyn EventLog> {
-        self.shared.log.clone()
+        self.shared.changes.clone()
     }
 
     /// Why the store takes no writes any more; none while it works. Then the node should stop: only a start helps.

@@ -27,7 +27,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// A change of the store that was asked for.
 #[derive(Debug)]
@@ -140,6 +140,8 @@ pub(super) struct Committer {
     pub(super) state: State,
     pub(super) files: Files,
     pub(super) log: Arc<SegmentLog>,
+    /// How far readers of the changes may go.
+    pub(super) shown: watch::Sender<Vec<Position>>,
     pub(super) failed: Arc<OnceLock<String>>,
     /// For the log's answers, which are futures.
     pub(super) runtime: Runtime,
@@ -215,7 +217,10 @@ impl Committer {
         if !intents.is_empty() {
             rename(&self.files, &intents)?;
             match self.record(&intents) {
-                Ok(()) => left.append(self.show(&intents)?),
+                Ok(()) => {
+                    left.append(self.show(&intents)?);
+                    self.shown.send_replace(self.log.next().borrow().clone());
+                }
                 Err(full @ AppendError::Full { .. }) => {
                     left.append(self.undo(&intents)?);
                     for planned in planned.iter_mut().filter(|one| one.as_ref().is_ok_and(|one| one.intent.is_some())) {

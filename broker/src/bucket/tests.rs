@@ -317,3 +317,32 @@ async fn a_restart_keeps_all_and_counts_go_on() {
     assert_eq!(buckets.delete_bucket("bucket").await, Err(Error::NoBucket("bucket".to_owned())));
     assert_eq!(buckets.buckets().await.unwrap(), []);
 }
+
+/// Who hears of an object asks for it at once. On two threads: the reader is as fast as the committer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_is_there_when_its_object_is() {
+    const OBJECTS: usize = 200;
+    let buckets = store().await;
+    let reader = buckets.clone();
+    let heard = tokio::spawn(async move {
+        let (log, mut heard) = (reader.changes(), 0);
+        let (mut from, mut next) = (log.start()[0], log.next());
+        while heard < OBJECTS {
+            next.borrow_and_update();
+            let page = log.read(from, 100, 1 << 20).await.unwrap();
+            for stored in &page {
+                let change = Change::decode(&stored.record).unwrap();
+                reader.head("bucket", &change.key).await.unwrap();
+                from = log.after(stored.position);
+                heard += 1;
+            }
+            if page.is_empty() {
+                next.changed().await.unwrap();
+            }
+        }
+    });
+    for number in 0..OBJECTS {
+        buckets.put(object(&format!("film {number}")), body(b"film")).await.unwrap();
+    }
+    heard.await.unwrap();
+}
