@@ -26,9 +26,9 @@ impl Data {
     }
 }
 
-fn binary() -> Command {
+/// The `fnctl` binary, which sees nothing of this machine's settings.
+pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fnctl"));
-    // Nothing of the machine's own settings may reach a test.
     command.env_clear().env("HOME", "/nonexistent").env("NO_COLOR", "1");
     command
 }
@@ -41,7 +41,12 @@ impl Node {
 
     /// Starts a node in a data directory that may hold something.
     pub(crate) fn start_in(data: Data) -> Self {
-        let mut child = Self::command(&data).stdout(Stdio::piped()).spawn().expect("the binary starts");
+        Self::spawn(Self::command(&data), data)
+    }
+
+    /// Starts a node by a command that was made for it, and waits until it is ready.
+    pub(crate) fn spawn(mut command: Command, data: Data) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
         let stdout = child.stdout.take().expect("stdout is piped");
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).expect("the node prints its first line");
@@ -59,6 +64,11 @@ impl Node {
 
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         PathBuf::from(self.ready["kubeconfig"].as_str().expect("the ready line names the kubeconfig"))
+    }
+
+    /// Host and port of the data plane.
+    pub(crate) fn address(&self) -> &str {
+        self.ready["http"].as_str().and_then(|url| url.strip_prefix("http://")).expect("the ready line names the port")
     }
 
     /// Runs `fnctl ARGUMENTS` against this node.

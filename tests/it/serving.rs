@@ -97,7 +97,7 @@ fn client_script(script: &str, variable: &str, tool: &str) {
 
 /// A tool that `tests/tools/install.sh` put there. Without it the check is skipped, and says so; in CI it fails.
 #[allow(clippy::disallowed_methods, reason = "where tools are is a setting of the tests, not of a node")]
-fn tool_path(tool: &str) -> Option<PathBuf> {
+pub(crate) fn tool_path(tool: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("FNCTL_TOOLS").map(PathBuf::from);
     let found = folder.map(|folder| folder.join(tool)).filter(|path| path.is_file());
     if found.is_none() {

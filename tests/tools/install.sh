@@ -50,7 +50,7 @@ s3() {
   [ -x "$folder/s3/bin/python" ] && [ "$(cat "$folder/s3.version" 2>/dev/null)" = "$version" ] && return
   say "installing boto3 $version"
   python3 -m venv --clear "$folder/s3"
-  "$folder/s3/bin/python" -m pip install -q --require-hashes -r "$here/s3/requirements.txt"
+  "$folder/s3/bin/python" -m pip install -q --disable-pip-version-check --only-binary :all: --require-hashes -r "$here/s3/requirements.txt"
   echo "$version" > "$folder/s3.version"
 }
 

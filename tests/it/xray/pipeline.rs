@@ -1,0 +1,132 @@
+//! The story by hand: apply, put, list, compare.
+
+use super::{Film, Hospital, contents, created, files, instances, results, stems, text};
+use crate::buckets::apply;
+use crate::harness::Data;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// A second consumer of everything that happens.
+const DISPLAY: &str = "
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {name: display}
+spec: {template: {spec: {containers: [{image: fnctl.local/examples/hello}]}}}
+---
+apiVersion: eventing.knative.dev/v1
+kind: Trigger
+metadata: {name: display}
+spec:
+  broker: xray
+  subscriber: {ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: display}}
+";
+
+#[test]
+fn every_picture_has_one_result_and_nobody_is_named() {
+    let Some(hospital) = Hospital::open("") else { return };
+    let node = &hospital.node;
+    apply(node, DISPLAY);
+    node.text(&["wait", "trigger/display", "--for", "condition=Ready"]);
+    until_zero(&hospital);
+
+    let folder = Data::fresh();
+    let films = hospital.films(20_000..=20_019, folder.path());
+    let put = hospital.put(folder.path());
+    assert_eq!(put.len(), films.len());
+    let events = hospital.results(films.len());
+
+    let rejected: Vec<_> = results(&events).filter(|result| result["verdict"] == "rejected").collect();
+    assert!(rejected.is_empty(), "{rejected:?}");
+
+    assert_eq!(hospital.list("xray-in"), put, "the input is untouched");
+    let (archive, processed) = (hospital.list("xray-archive"), hospital.list("xray-processed"));
+    assert_eq!(contents(&archive), contents(&put), "the originals, byte by byte");
+    assert_eq!(stems(&processed), stems(&archive), "one processed picture for each");
+    assert_eq!(processed.keys().filter(|key| key.ends_with(".png")).count(), films.len());
+
+    // The archive's bytes say which input a result is about: its keys do not.
+    let keys: BTreeMap<_, _> = put.iter().map(|(key, sum)| (sum, key)).collect();
+    let mut research = BTreeSet::new();
+    for result in results(&events) {
+        let input = keys[&archive[text(&result["data"]["archive"]["key"])]];
+        let film = films.iter().find(|film| film.key == *input).expect("a film of this key");
+        assert_eq!(result["verdict"], film.verdict(), "{input}: {result}");
+        assert!(processed.contains_key(text(&result["data"]["processed"]["key"])), "{result}");
+        assert_eq!(result["data"]["research"].is_null(), film.verdict() != "unsure", "{input}: {result}");
+        research.extend(result["data"]["research"]["key"].as_str().map(str::to_owned));
+    }
+    let copies = Data::fresh();
+    let stored = hospital.client.get(node, "xray-research", copies.path());
+    assert_eq!(stored.keys().cloned().collect::<BTreeSet<_>>(), research, "exactly the unsure ones");
+    assert_eq!(research.len(), 2);
+
+    nobody_is_named(&hospital, &films, (folder.path(), copies.path()), &events);
+    notices_come_before_results(&hospital, &events);
+    everybody_saw_every_event(&hospital, &events);
+    until_zero(&hospital);
+}
+
+/// At rest nothing runs, and everything is ready.
+fn until_zero(hospital: &Hospital) {
+    while ["xray", "xray-alert", "xray-phantom"].iter().any(|service| instances(&hospital.node, service) > 0) {
+        std::thread::yield_now();
+    }
+    let table = hospital.node.text(&["get", "ksvc"]);
+    assert!(table.lines().skip(1).all(|row| row.contains("True")), "{table}");
+}
+
+fn nobody_is_named(hospital: &Hospital, films: &[Film], (inputs, copies): (&Path, &Path), events: &[Value]) {
+    let mut told: Vec<(String, Vec<u8>)> = files(copies)
+        .iter()
+        .map(|file| ("a copy for research".to_owned(), std::fs::read(file).expect("a copy")))
+        .collect();
+    for bucket in ["xray-research", "xray-processed", "xray-archive"] {
+        told.push((format!("the keys of {bucket}"), format!("{:?}", hospital.list(bucket)).into_bytes()));
+    }
+    told.extend(results(events).map(|result| ("a result".to_owned(), result.to_string().into_bytes())));
+    for service in ["xray", "xray-alert"] {
+        told.push((format!("the log of {service}"), hospital.node.text(&["logs", service]).into_bytes()));
+    }
+    let has =
+        |bytes: &[u8], word: &str| bytes.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+    for film in films {
+        let family = film.patient.split('^').next().expect("a family name");
+        let input = std::fs::read(inputs.join(&film.key)).expect("the film");
+        assert!(has(&input, family) && has(&input, &film.number), "the search finds what is there");
+        for (what, bytes) in &told {
+            for word in [family, &film.patient, &film.number] {
+                assert!(!has(bytes, word), "{what} names {word}");
+            }
+        }
+    }
+}
+
+/// A result follows the notice that it answers, and its trigger delivered it at the first attempt.
+fn notices_come_before_results(hospital: &Hospital, events: &[Value]) {
+    let place = |id: &Value| events.iter().position(|event| event["id"] == *id);
+    for notice in created(events) {
+        let rows = hospital.outcomes(text(&notice["id"]), "xray");
+        assert_eq!(rows.len(), 1, "one notice for each picture: {notice}");
+        assert_eq!(rows[0]["outcome"], "delivered", "{notice}: {}", rows[0]);
+        assert_eq!(rows[0]["attempts"].as_array().map(Vec::len), Some(1), "{}", rows[0]);
+        let reply = place(&rows[0]["reply"]["id"]);
+        assert!(reply > place(&notice["id"]), "the result comes after its notice: {}", rows[0]);
+    }
+}
+
+fn everybody_saw_every_event(hospital: &Hospital, events: &[Value]) {
+    for event in events {
+        let rows = hospital.outcomes(text(&event["id"]), "display");
+        assert!(rows.iter().all(|row| row["outcome"] == "delivered"), "{event}: {rows:?}");
+    }
+    let (seen, alerts) = (hospital.node.text(&["logs", "display"]), hospital.node.text(&["logs", "xray-alert"]));
+    for event in events {
+        assert!(seen.contains(&format!("event {} of type", text(&event["id"]))), "the second consumer missed {event}");
+        let alerted = event["verdict"] == "pneumonia";
+        if alerted {
+            hospital.outcomes(text(&event["id"]), "xray-alert");
+        }
+        assert_eq!(alerts.contains(&format!("(event {})", text(&event["id"]))), alerted, "{event}\n{alerts}");
+    }
+}
