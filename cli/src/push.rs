@@ -4,6 +4,7 @@
 use crate::failure::{Failure, code};
 use crate::manifest::Document;
 use crate::target::{Target, segment};
+use kube::core::Status;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
@@ -82,6 +83,12 @@ async fn exchange(target: &Target, method: &str, path: &str, media_type: &str, b
         return Ok(());
     }
     let text = response.into_body().collect_bytes().await.unwrap_or_default();
+    // Where the node refuses before the store is asked (the token), it answers as its API does.
+    if let Some(refused) =
+        serde_json::from_slice::<Status>(&text).ok().filter(|refused| refused.code == status.as_u16())
+    {
+        return Err(Failure::from(&refused));
+    }
     let text = String::from_utf8_lossy(&text).into_owned();
     let message =
         serde_json::from_str::<Value>(&text).ok().and_then(|v| v["errors"][0]["message"].as_str().map(str::to_owned));
