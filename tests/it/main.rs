@@ -1,7 +1,7 @@
 //! One integration binary. The rules of the repository first, then the behaviour of the real `fnctl` binary.
 
-mod buckets;
 mod bad_input;
+mod buckets;
 mod eventing;
 mod harness;
 mod http;
