@@ -1,8 +1,7 @@
 //! A function's life on a real node: deployed, called, scaled to zero and back, changed, removed; and the same through
 //! the real kubectl and kn.
 
-use crate::harness::{Data, Node, root, shown};
-use std::io::Write as _;
+use crate::harness::{Data, Node, root, shown, skipped};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -105,11 +104,7 @@ pub(crate) fn tool_path(tool: &str) -> Option<PathBuf> {
             std::env::var_os("CI").is_none(),
             "{tool} is not there: run tests/tools/install.sh and set FNCTL_TOOLS"
         );
-        // Past the capture of the test harness, which would swallow the words of a test that passes.
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: {tool} is not there; run tests/tools/install.sh and set FNCTL_TOOLS to what it prints"
-        );
+        skipped(&format!("{tool} is not there; run tests/tools/install.sh and set FNCTL_TOOLS to what it prints"));
     }
     found
 }

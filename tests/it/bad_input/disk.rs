@@ -2,7 +2,7 @@
 //! only the node sees them.
 
 use super::{apply, told};
-use crate::harness::{Data, Node};
+use crate::harness::{Data, Node, skipped};
 use crate::http::{Answer, send};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -20,21 +20,24 @@ impl Mounted {
     /// Mounts at the folder. Where this machine does not allow it the check is skipped, and says so; in CI it fails.
     #[allow(clippy::disallowed_methods, reason = "whether this is CI is a setting of the tests, not of a node")]
     fn at(folder: &Data, options: &str) -> Option<Self> {
-        let mut holder = Command::new("unshare")
-            .args(["--mount", "sh", "-c", MOUNT, "sh", options])
-            .arg(folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("unshare runs");
+        // Owned from the first moment, so that it is ended and waited for on every way out.
+        let mut holder = Self(
+            Command::new("unshare")
+                .args(["--mount", "sh", "-c", MOUNT, "sh", options])
+                .arg(folder.path())
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("unshare runs"),
+        );
         let mut line = String::new();
-        BufReader::new(holder.stdout.take()?).read_line(&mut line).expect("the holder speaks or ends");
-        let mounted = Self(holder);
+        let said = holder.0.stdout.take().expect("stdout is piped");
+        BufReader::new(said).read_line(&mut line).expect("the holder speaks or ends");
         if line == "mounted\n" {
-            return Some(mounted);
+            return Some(holder);
         }
         assert!(std::env::var_os("CI").is_none(), "a file system cannot be mounted: run as root");
-        eprintln!("skipped: a file system cannot be mounted here; run as root");
+        skipped("a file system cannot be mounted here; run as root");
         None
     }
 
