@@ -8,8 +8,8 @@ use serde_json::Value;
 pub(crate) fn render(template: &str, document: &Value) -> Result<String, Failure> {
     let parts = parse(template)?;
     let mut out = String::new();
-    let rest = write(&parts, document, &mut out)?;
-    if rest.is_empty() { Ok(out) } else { Err(invalid(template, "{end} without {range}")) }
+    write(&parts, document, &mut out)?;
+    Ok(out)
 }
 
 enum Part<'a> {
@@ -25,6 +25,7 @@ fn invalid(template: &str, why: &str) -> Failure {
 
 fn parse(template: &str) -> Result<Vec<Part<'_>>, Failure> {
     let mut parts = Vec::new();
+    let mut open_ranges = 0_usize;
     let mut rest = template;
     while let Some(open) = rest.find('{') {
         if open > 0 {
@@ -40,7 +41,17 @@ fn parse(template: &str) -> Result<Vec<Part<'_>>, Failure> {
             }
             _ => Part::Path(inner),
         });
+        match parts.last() {
+            Some(Part::Range(_)) => open_ranges += 1,
+            Some(Part::End) => {
+                open_ranges = open_ranges.checked_sub(1).ok_or_else(|| invalid(template, "{end} without {range}"))?;
+            }
+            _ => {}
+        }
         rest = &rest[close + 1..];
+    }
+    if open_ranges > 0 {
+        return Err(invalid(template, "{range} without {end}"));
     }
     if !rest.is_empty() {
         parts.push(Part::Text(rest.to_owned()));
@@ -185,7 +196,7 @@ mod tests {
         for (template, want) in table {
             assert_eq!(render(template, &document).unwrap(), want, "{template}");
         }
-        for bad in ["{.a", "{.a[}", "{end}", "{.items[x]}"] {
+        for bad in ["{.a", "{.a[}", "{end}", "{range .items[*]}{.n}", "{.items[x]}"] {
             assert!(render(bad, &document).is_err(), "{bad}");
         }
     }

@@ -12,6 +12,9 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
+/// Reason of a route whose revision is not there or not ready.
+pub(super) const REVISION_MISSING: &str = "RevisionMissing";
+
 const ASSIGNED: &str = "AllTrafficAssigned";
 const INGRESS: &str = "IngressReady";
 const CERTIFICATE: &str = "CertificateProvisioned";
@@ -78,23 +81,26 @@ fn assign(named: &Named) -> Result<TrafficTarget, (Status, Cause)> {
             if let Some(ready) = &status.latest_ready_revision_name {
                 return Ok(share(ready, true));
             }
-            let has_failed = condition::find(&status.conditions, condition::READY)
-                .is_some_and(|ready| ready.status == Status::False);
+            // What is said of an older template is no verdict on the present one.
+            let is_current = status.observed_generation == configuration.metadata.generation;
+            let has_failed = is_current
+                && condition::find(&status.conditions, condition::READY)
+                    .is_some_and(|ready| ready.status == Status::False);
             let (known, verb) = match has_failed {
                 true => (Status::False, "does not have any ready Revision."),
                 false => (Status::Unknown, "is waiting for a Revision to become ready."),
             };
-            Err((known, Cause::new("RevisionMissing", format!("Configuration {name:?} {verb}"))))
+            Err((known, Cause::new(REVISION_MISSING, format!("Configuration {name:?} {verb}"))))
         }
         Named::Revision(name, None) => {
             let message = format!("Revision {name:?} referenced in traffic not found.");
-            Err((Status::False, Cause::new("RevisionMissing", message)))
+            Err((Status::False, Cause::new(REVISION_MISSING, message)))
         }
         Named::Revision(name, Some(revision)) => {
             let conditions = revision.status.clone().unwrap_or_default().conditions;
             match condition::find(&conditions, condition::READY).map_or(Status::Unknown, |ready| ready.status) {
                 Status::True => Ok(share(name, false)),
-                known => Err((known, Cause::new("RevisionMissing", format!("Revision {name:?} is not ready.")))),
+                known => Err((known, Cause::new(REVISION_MISSING, format!("Revision {name:?} is not ready.")))),
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::context::{Context, Error, Object};
 use super::labels;
+use super::route::REVISION_MISSING;
 use fnctl_config::api::condition::{self, Cause, Condition, Status};
 use fnctl_config::api::configuration::ConfigurationSpec;
 use fnctl_config::api::route::{RouteSpec, TrafficTarget};
@@ -71,6 +72,7 @@ fn step(service: &Service, configuration: &Configuration, route: &Route, now: Ti
     }
 
     let (is_ready, cause) = mirrored(&configured.conditions, configuration, configured.observed_generation);
+    let may_become_ready = is_ready != Status::False;
     condition::set(&mut status.conditions, CONFIGURATIONS_READY, is_ready, cause, now);
     let (mut is_ready, mut cause) = mirrored(&routed.conditions, route, routed.observed_generation);
     let latest = configured.latest_ready_revision_name.as_deref();
@@ -79,6 +81,11 @@ fn step(service: &Service, configuration: &Configuration, route: &Route, now: Ti
     if is_ready == Status::True && status.traffic.iter().any(is_old) {
         let message = "Traffic is not yet migrated to the latest revision.";
         (is_ready, cause) = (Status::Unknown, Cause::new("TrafficNotMigrated", message));
+    }
+    // The route fails for want of a revision that may be in the making: it has not seen the configuration as it is now.
+    let follows_latest = route.spec.traffic.iter().all(|target| target.latest_revision == Some(true));
+    if is_ready == Status::False && cause.reason == REVISION_MISSING && follows_latest && may_become_ready {
+        is_ready = Status::Unknown;
     }
     condition::set(&mut status.conditions, ROUTES_READY, is_ready, cause, now);
     condition::roll_up(&mut status.conditions, &[CONFIGURATIONS_READY, ROUTES_READY], now);

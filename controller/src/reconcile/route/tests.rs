@@ -60,6 +60,10 @@ fn a_latest_revision_that_is_not_ready_takes_nothing() {
         (Named::Configuration("hello".to_owned(), None), Err((Status::False, "ConfigurationMissing"))),
         (configuration(&json!({"latestCreatedRevisionName": "hello-1"})), Err((Status::Unknown, "RevisionMissing"))),
         (configuration(&json!({"conditions": failed})), Err((Status::False, "RevisionMissing"))),
+        (
+            configuration(&json!({"observedGeneration": 1, "conditions": failed})),
+            Err((Status::Unknown, "RevisionMissing")),
+        ),
         (configuration(&json!({"latestReadyRevisionName": "hello-1", "conditions": failed})), Ok(("hello-1", true))),
         (Named::Revision("hello-1".to_owned(), None), Err((Status::False, "RevisionMissing"))),
         (revision(&json!({})), Err((Status::Unknown, "RevisionMissing"))),

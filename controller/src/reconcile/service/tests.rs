@@ -64,5 +64,15 @@ fn ready_is_what_its_dependents_are() {
     assert_eq!(status_of(known(1, &ready), routed("hello-00002")), (Status::Unknown, some("OutOfDate"), 3));
     assert_eq!(status_of(known(2, &failed), routed("hello-00002")), (Status::False, some("RevisionFailed"), 3));
     assert_eq!(status_of(known(2, &ready), routed("hello-00001")), (Status::Unknown, some("TrafficNotMigrated"), 3));
+    let missing = json!([{"type": "Ready", "status": "False", "reason": "RevisionMissing", "message": "m"}]);
+    let unassigned = json!({"observedGeneration": 1, "conditions": missing});
+    let making = json!([{"type": "Ready", "status": "Unknown"}]);
+    assert_eq!(status_of(known(2, &making), unassigned.clone()).0, Status::Unknown, "a revision is in the making");
+    assert_eq!(
+        status_of(known(1, &failed), unassigned.clone()).0,
+        Status::Unknown,
+        "the failure is of an older template"
+    );
+    assert_eq!(status_of(known(2, &failed), unassigned).0, Status::False);
     assert_eq!(status_of(json!({}), json!({})), (Status::Unknown, some("OutOfDate"), 3));
 }
