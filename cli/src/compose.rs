@@ -25,8 +25,8 @@ use fnctl_config::node::{self, LogChoice as LogSetting};
 use fnctl_config::snapshot::Change;
 use fnctl_controller::apiserver::store::Place;
 use fnctl_controller::apiserver::{ApiServer, Token, kubeconfig, tls};
-use fnctl_controller::project::{self, Update};
-use fnctl_controller::reconcile::{Controllers, Settings as ControllerSettings};
+use fnctl_controller::project::{self, Observed, Observer, Update, observe};
+use fnctl_controller::reconcile::{Controllers, Rejected, Settings as ControllerSettings};
 use fnctl_runtime_wasm::capability::key_values::MemoryKeyValues;
 use fnctl_runtime_wasm::compile::Compiler;
 use fnctl_runtime_wasm::{Options as RuntimeOptions, Runtime, heavy};
@@ -56,6 +56,8 @@ pub(crate) struct Node {
     pub(crate) credentials: Credentials,
     /// Done when everything that was stored runs again.
     pub(crate) synced: oneshot::Receiver<()>,
+    /// Where the projection notes what the data plane has taken over.
+    pub(crate) observer: Observer,
     /// Threads for functions that need much CPU.
     pub(crate) heavy: HeavyThreads,
     /// Held while the node lives: one data directory, one node.
@@ -108,6 +110,7 @@ pub(crate) struct Parts {
     pub(crate) api: ApiServer,
     ports: Arc<Ports>,
     settings: ControllerSettings,
+    observed: Observed,
     /// Whether what was stored runs again: revisions that appear later are new.
     synced: Arc<AtomicBool>,
     on_synced: Arc<Mutex<Option<oneshot::Sender<()>>>>,
@@ -166,6 +169,7 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
     let server = ServerSettings { hosts: settings.hosts.clone(), events: Some(ingress), ..Default::default() };
     let data_plane = Server::new(http, activator.clone(), server);
     let (on_synced, synced) = oneshot::channel();
+    let (observer, observed) = observe();
     let parts = Parts {
         activator,
         scaler,
@@ -176,11 +180,12 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
         buckets,
         api,
         settings: ControllerSettings { domain: settings.domain.clone(), http_port: addresses.http.port() },
+        observed,
         synced: Arc::default(),
         on_synced: Arc::new(Mutex::new(Some(on_synced))),
     };
     let listeners = Listeners { data_plane, control, s3, tls: identity.server };
-    Ok(Node { parts, listeners, addresses, kubeconfig, credentials, synced, heavy, lock })
+    Ok(Node { parts, listeners, addresses, kubeconfig, credentials, synced, observer, heavy, lock })
 }
 
 fn open_brokers(
@@ -258,24 +263,30 @@ fn broken(what: &str, error: &dyn std::error::Error) -> Failure {
     Failure::failed(code::NODE, what).because(error)
 }
 
+/// What the data plane could not take over: logged, and said by the object's status.
+fn not_served(change: &Change, error: &dyn std::error::Error) -> Rejected {
+    let causes = std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string);
+    let causes = causes.collect::<Vec<_>>().join(": ");
+    tracing::error!(object = %change.key(), causes, "not served");
+    Rejected::new("NotServed", format!("{causes}; it is tried again when the object changes or the node starts"))
+}
+
 impl Parts {
-    /// Tells every part of the data plane.
-    async fn apply(&self, change: Change) {
+    /// Tells every part of the data plane. Those that answer at once cannot fail.
+    async fn apply(&self, change: Change) -> Result<(), Rejected> {
         let origin = if self.synced.load(Ordering::Relaxed) { Origin::Created } else { Origin::Restored };
         self.activator.apply(&change);
         self.scaler.change(&change, origin);
         if let Change::RevisionGone(revision) = &change {
             self.runtime.logs().remove(revision);
         }
-        if let Err(error) = self.brokers.apply(&change).await {
-            tracing::error!(%error, "a broker or trigger does not run");
-        }
-        if let Err(error) = self.buckets.apply(&change).await {
-            tracing::error!(%error, "a bucket source does not run");
-        }
+        let brokers = self.brokers.apply(&change).await;
+        brokers.map_err(|error| not_served(&change, &error))?;
+        let buckets = self.buckets.apply(&change).await;
+        buckets.map_err(|error| not_served(&change, &error))
     }
 
-    async fn take(&self, update: Update) {
+    async fn take(&self, update: Update) -> Result<(), Rejected> {
         match update {
             Update::Change(change) => self.apply(change).await,
             Update::Synced => {
@@ -290,21 +301,23 @@ impl Parts {
                     // Nobody waits any more where the node is stopping already.
                     let _ = on_synced.send(());
                 }
+                Ok(())
             }
         }
     }
 
-    pub(crate) async fn run_projections(self, shutdown: impl Future<Output = ()> + Send) {
-        let (client, domain) = (self.api.client(), self.settings.domain.clone());
+    pub(crate) async fn run_projections(self, observer: Observer, shutdown: impl Future<Output = ()> + Send) {
+        let (client, home) = (self.api.client(), self.settings.home());
         let sink = |update| {
             let parts = self.clone();
-            Box::pin(async move { parts.take(update).await }) as futures::future::BoxFuture<'static, ()>
+            Box::pin(async move { parts.take(update).await }) as futures::future::BoxFuture<'static, _>
         };
-        project::run(client, domain, sink, shutdown).await;
+        project::run(client, home, observer, sink, shutdown).await;
     }
 
     pub(crate) async fn run_controllers(self, shutdown: impl Future<Output = ()> + Send + 'static) {
-        Controllers::run(self.api.client(), self.settings.clone(), self.ports.clone(), shutdown).await;
+        let (client, settings) = (self.api.client(), self.settings.clone());
+        Controllers::run(client, settings, self.ports.clone(), self.observed.clone(), shutdown).await;
     }
 
     pub(crate) async fn run_scaler(self, shutdown: impl Future<Output = ()> + Send) {

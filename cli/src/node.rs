@@ -28,7 +28,7 @@ pub(crate) async fn run(
     let (middle, middles) = watch::channel(());
     let (back, backs) = watch::channel(());
     let ready = ready_line(&node);
-    let Node { parts, listeners, credentials, synced, heavy, lock, .. } = node;
+    let Node { parts, listeners, credentials, synced, observer, heavy, lock, .. } = node;
     let Listeners { data_plane, control, s3: s3_listener, tls } = listeners;
 
     let mut serving = JoinSet::new();
@@ -41,7 +41,7 @@ pub(crate) async fn run(
     working.spawn(parts.clone().run_brokers(closed(backs.clone())));
     working.spawn(parts.clone().run_scaler(closed(backs.clone())));
     working.spawn(parts.clone().run_controllers(closed(backs.clone())));
-    working.spawn(parts.clone().run_projections(closed(backs.clone())));
+    working.spawn(parts.clone().run_projections(observer, closed(backs.clone())));
     working.spawn(parts.clone().sweep(closed(backs.clone())));
     let router = admin::router(&parts);
     working.spawn(fnctl_controller::apiserver::serve_tls(control, tls, router, closed(backs.clone())));

@@ -4,6 +4,8 @@ use crate::snapshot::ObjectKey;
 
 /// The default domain of functions: names under it resolve to loopback in browsers and curl, with no DNS.
 pub const DEFAULT_DOMAIN: &str = "localhost";
+/// The data plane's port where nothing says otherwise.
+pub const HTTP_PORT_DEFAULT: u16 = 8080;
 /// Reserved path prefix of the data plane's port; answered only on hosts that are the node's own.
 pub const RESERVED_PREFIX: &str = "/-/";
 

@@ -317,6 +317,10 @@ pub const DELIVERY_RETRIES_MAX: i32 = 1_000;
 pub const RETENTION_AGE_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// Events of one broker take at most this many bytes of disk where nothing says otherwise.
 pub const RETENTION_BYTES_DEFAULT: u64 = 10 << 30;
+/// How long a reconciler waits for the data plane to take over what it says is ready. Then the object's status says that
+/// it is not served yet, and the reconciler looks again after [`RECONCILE_RETRY_DELAY`]. Brokers are opened one after
+/// another, with a few syncs each: this is enough for some hundred that come at once.
+pub const PROJECTION_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Time until a reconciler looks again at what waits for something that is no object, or met an error.
 pub const RECONCILE_RETRY_DELAY: Duration = Duration::from_secs(2);
 /// Largest settings file of a node, in bytes. Above it: refused at start.

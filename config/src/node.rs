@@ -7,7 +7,7 @@ mod target;
 
 pub use target::{NoTarget, kubeconfig};
 
-use crate::address::DEFAULT_DOMAIN;
+use crate::address::{DEFAULT_DOMAIN, HTTP_PORT_DEFAULT};
 use crate::api::metadata::is_dns_subdomain;
 use crate::limits::{GUEST_MEMORY_BYTES_DEFAULT, MEMORY_BYTES_DEFAULT};
 use crate::quantity::Quantity;
@@ -152,7 +152,7 @@ impl Node {
         let mut reader = Reader { environment, file, errors };
         let data_dir = reader.data_dir(place, flags.config.as_deref());
         let node = Self {
-            http: reader.address("http", flags.http, ("--http", "FNCTL_HTTP"), 8080),
+            http: reader.address("http", flags.http, ("--http", "FNCTL_HTTP"), HTTP_PORT_DEFAULT),
             control: reader.address("control", flags.control, ("--control", "FNCTL_CONTROL"), 8443),
             s3: reader.address("s3", flags.s3, ("--s3", "FNCTL_S3"), 9000),
             domain: reader.domain(),

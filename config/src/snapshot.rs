@@ -55,6 +55,36 @@ pub enum Change {
     BucketSourceGone(ObjectKey),
 }
 
+impl Change {
+    /// The object that it is about.
+    pub fn key(&self) -> &ObjectKey {
+        match self {
+            Self::Revision(revision) => &revision.key,
+            Self::Route(route) => &route.key,
+            Self::Broker(broker) => &broker.key,
+            Self::Trigger(trigger) => &trigger.key,
+            Self::BucketSource(source) => &source.key,
+            Self::RevisionGone(key)
+            | Self::RouteGone(key)
+            | Self::BrokerGone(key)
+            | Self::TriggerGone(key)
+            | Self::BucketSourceGone(key) => key,
+        }
+    }
+
+    /// Whether the object is gone.
+    pub fn is_end(&self) -> bool {
+        match self {
+            Self::Revision(_) | Self::Route(_) | Self::Broker(_) | Self::Trigger(_) | Self::BucketSource(_) => false,
+            Self::RevisionGone(_)
+            | Self::RouteGone(_)
+            | Self::BrokerGone(_)
+            | Self::TriggerGone(_)
+            | Self::BucketSourceGone(_) => true,
+        }
+    }
+}
+
 /// An immutable snapshot of a function, ready to run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Revision {
@@ -174,6 +204,8 @@ pub enum Metric {
 pub struct Route {
     /// The route's own key; its name is the function's name.
     pub key: ObjectKey,
+    /// The object's uid: a route that was deleted and made again is another one.
+    pub uid: String,
     /// Host names that lead here, lower case, without a port.
     pub hosts: Vec<String>,
     /// The split; percents add up to 100.

@@ -5,9 +5,13 @@
 //! lists take milliseconds, and a second copy could only be older. A node of a cluster, whose API may be away when it
 //! starts, is what a saved copy is for.
 
+//! [`Observed`] tells how far the data plane has followed, for those who say that something is ready.
+
 mod inform;
+mod observed;
 mod references;
 pub mod state;
 
 pub use inform::{Update, run};
+pub use observed::{Observed, Observer, Serving, observe};
 pub(crate) use references::{read_references, resolve_revision};

@@ -49,7 +49,8 @@ pub(crate) fn revision(name: &str, uid: &str) -> Arc<Revision> {
 pub(crate) fn route(name: &str) -> Arc<Route> {
     let key = ObjectKey::new("ns", name);
     let target = RouteTarget { revision: ObjectKey::new("ns", format!("{name}-1")), percent: 100 };
-    Arc::new(Route { hosts: vec![function_host(&key, "localhost")], key, targets: vec![target] })
+    let hosts = vec![function_host(&key, "localhost")];
+    Arc::new(Route { uid: name.to_owned(), hosts, key, targets: vec![target] })
 }
 
 /// An activator with function `ns/f` on a script.

@@ -111,7 +111,7 @@ proptest! {
 
 fn route(name: &str, hosts: &[&str]) -> Arc<Route> {
     let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
-    Arc::new(Route { key: ObjectKey::new("ns", name), hosts, targets: targets(&[100]) })
+    Arc::new(Route { key: ObjectKey::new("ns", name), uid: name.to_owned(), hosts, targets: targets(&[100]) })
 }
 
 fn holder(table: &RouteTable, host: &str) -> Option<String> {

@@ -43,7 +43,7 @@ fn revision(name: &str, min: u32, initial: u32) -> Change {
 
 fn route(name: &str, revision: &str) -> Change {
     let targets = vec![RouteTarget { revision: key(revision), percent: 100 }];
-    Change::Route(Arc::new(Route { key: key(name), hosts: Vec::new(), targets }))
+    Change::Route(Arc::new(Route { key: key(name), uid: name.to_owned(), hosts: Vec::new(), targets }))
 }
 
 /// A fleet whose home does at once what it is told.

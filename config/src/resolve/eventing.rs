@@ -1,6 +1,6 @@
 //! Brokers, triggers and bucket sources, resolved.
 
-use crate::address::{DEFAULT_DOMAIN, RESERVED_PREFIX};
+use crate::address::{DEFAULT_DOMAIN, HTTP_PORT_DEFAULT, RESERVED_PREFIX};
 use crate::api::annotation::{DELIVERY_ORDER, RETENTION, STRICT_REPLY};
 use crate::api::delivery::DeliverySpec;
 use crate::api::destination::{Destination as Written, Reference};
@@ -21,13 +21,13 @@ use std::time::Duration;
 pub struct Home {
     /// Functions are hosts under it.
     pub domain: String,
-    /// The data plane's port. Without it every loopback port with a broker's path counts as the home's.
-    pub http_port: Option<u16>,
+    /// The data plane's port: other ports of this machine are somebody else's.
+    pub http_port: u16,
 }
 
 impl Default for Home {
     fn default() -> Self {
-        Self { domain: DEFAULT_DOMAIN.to_owned(), http_port: None }
+        Self { domain: DEFAULT_DOMAIN.to_owned(), http_port: HTTP_PORT_DEFAULT }
     }
 }
 
@@ -249,7 +249,7 @@ fn by_uri(uri: &str, home: &Home, path: &str) -> Result<Destination, FieldError>
     let (host, tail) = (host.to_ascii_lowercase(), tail.split('#').next().unwrap_or_default());
     // This home answers http only: what is asked for by https is behind somebody else's door.
     let is_ours = scheme == "http";
-    let is_our_port = home.http_port.is_none_or(|ours| port.unwrap_or(80) == ours);
+    let is_our_port = port.unwrap_or(80) == home.http_port;
     if is_ours
         && is_our_port
         && ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str())

@@ -86,7 +86,7 @@ pub fn route(object: &Route, domain: &str) -> Option<snapshot::Route> {
         return None;
     }
     let hosts = std::iter::once(function_host(&key, domain)).chain(function_internal_hosts(&key)).collect();
-    Some(snapshot::Route { key, hosts, targets })
+    Some(snapshot::Route { key, uid: object.uid().unwrap_or_default(), hosts, targets })
 }
 
 /// Memory of one instance: the limit, within bounds, or the default.

@@ -31,6 +31,7 @@ fn destinations() {
         (json!({"uri": "https://127.0.0.1:8080/-/broker/ns/b"}), uri("https://127.0.0.1:8080/-/broker/ns/b")),
         (json!({"uri": "https://f.ns.localhost/"}), uri("https://f.ns.localhost/")),
         (json!({"uri": "http://[::1]:8080/-/broker/ns/b"}), broker),
+        (json!({"uri": "http://127.0.0.1:8081/-/broker/ns/b"}), uri("http://127.0.0.1:8081/-/broker/ns/b")),
         (json!({"uri": "http://[::1]/x"}), uri("http://[::1]/x")),
         (json!({"uri": "http://x:y/"}), Err("invalid value: http://x:y/: s.uri")),
         (json!({"uri": "http://x/", "audience": "a"}), Err("not supported yet: s.audience")),
@@ -52,7 +53,7 @@ fn destinations() {
 
 #[test]
 fn what_is_of_this_home_depends_on_the_home() {
-    let home = Home { domain: "fn.example.com".to_owned(), http_port: Some(8080) };
+    let home = Home { domain: "fn.example.com".to_owned(), http_port: 8080 };
     let of = |uri: &str| {
         let written = serde_json::from_value(json!({"uri": uri})).unwrap();
         !matches!(destination(&written, ("ns", &home), "").unwrap(), Destination::Uri { .. })

@@ -1,7 +1,10 @@
 //! The shell: seven informers, one state, one callback.
 
+use super::observed::Observer;
 use super::state::{Family, Object, Seen, State};
+use crate::reconcile::Rejected;
 use fnctl_config::api::{Broker, BucketSource, Revision, Route, Trigger};
+use fnctl_config::resolve::Home;
 use fnctl_config::snapshot::{Change, ObjectKey};
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, select_all};
@@ -14,7 +17,6 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 use std::future::Future;
-use std::pin::pin;
 
 /// What the data plane hears.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,31 +27,39 @@ pub enum Update {
     Synced,
 }
 
-/// Tells `sink` what the objects behind `client` mean for the data plane, until `shutdown` is done. `domain` is what
-/// functions are hosts under. `sink` is called by one task, in order; while
-/// it is busy the informers wait.
+/// Tells `sink` what the objects behind `client` mean for the data plane, until `shutdown` is done; what is being taken
+/// then is given up, as in a crash. `sink` is called by one task, in order, and answers whether the data plane could take
+/// it, which `observer` notes; while it is busy the informers wait.
 pub async fn run(
     client: Client,
-    domain: String,
-    mut sink: impl FnMut(Update) -> BoxFuture<'static, ()> + Send,
+    home: Home,
+    observer: Observer,
+    sink: impl FnMut(Update) -> BoxFuture<'static, Result<(), Rejected>> + Send,
     shutdown: impl Future<Output = ()>,
 ) {
-    let mut seen = everything(&client);
-    let mut state = State::new(domain);
+    tokio::select! {
+        () = shutdown => {}
+        () = follow(everything(&client), State::new(home), observer, sink) => {}
+    }
+}
+
+async fn follow(
+    mut seen: impl Stream<Item = Seen> + Unpin,
+    mut state: State,
+    observer: Observer,
+    mut sink: impl FnMut(Update) -> BoxFuture<'static, Result<(), Rejected>> + Send,
+) {
     let mut is_synced = false;
-    let mut shutdown = pin!(shutdown);
-    loop {
-        let next = tokio::select! {
-            () = &mut shutdown => return,
-            next = seen.next() => next,
-        };
-        let Some(next) = next else { return };
+    while let Some(next) = seen.next().await {
         for change in state.take(next) {
-            sink(Update::Change(change)).await;
+            let outcome = sink(Update::Change(change.clone())).await;
+            observer.note(change, outcome);
         }
         if !is_synced && state.is_synced() {
             is_synced = true;
-            sink(Update::Synced).await;
+            // It changes nothing that an object's status speaks of.
+            let _ = sink(Update::Synced).await;
+            observer.synced();
         }
     }
 }

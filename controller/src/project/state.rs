@@ -30,6 +30,19 @@ pub enum Family {
     BucketSource,
 }
 
+impl Family {
+    /// The kind of the object that a change is about.
+    pub(super) fn of(change: &Change) -> Self {
+        match change {
+            Change::Revision(_) | Change::RevisionGone(_) => Self::Revision,
+            Change::Route(_) | Change::RouteGone(_) => Self::Route,
+            Change::Broker(_) | Change::BrokerGone(_) => Self::Broker,
+            Change::Trigger(_) | Change::TriggerGone(_) => Self::Trigger,
+            Change::BucketSource(_) | Change::BucketSourceGone(_) => Self::BucketSource,
+        }
+    }
+}
+
 const FAMILIES: usize = 7;
 
 /// An object of one of the kinds.
@@ -79,10 +92,10 @@ pub struct State {
 }
 
 impl State {
-    /// Nothing seen yet. `domain` is what functions are hosts under.
-    pub fn new(domain: String) -> Self {
+    /// Nothing seen yet.
+    pub fn new(home: Home) -> Self {
         Self {
-            home: Home { domain, http_port: None },
+            home,
             told: HashMap::new(),
             unnamed: HashMap::new(),
             listed: HashSet::new(),

@@ -1,5 +1,6 @@
 //! What the reconcilers ask the node: which code an image is, whether it can run, and whether a bucket is there.
 
+use fnctl_config::api::condition::Cause;
 use fnctl_config::snapshot::Revision;
 use futures::future::BoxFuture;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,12 @@ pub struct Rejected {
     pub reason: String,
     /// One sentence that names what is wrong and what to do.
     pub message: String,
+}
+
+impl From<Rejected> for Cause {
+    fn from(rejected: Rejected) -> Self {
+        Self::new(rejected.reason, rejected.message)
+    }
 }
 
 impl Rejected {

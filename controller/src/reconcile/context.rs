@@ -1,9 +1,13 @@
 //! What every reconciler has: the client, the node's ports, and the writes that happen only where something changed.
 
-use super::artifacts::{Artifacts, Buckets};
+use super::artifacts::{Artifacts, Buckets, Rejected};
 use super::labels;
+use crate::project::{Observed, Serving};
 use fnctl_config::address;
-use fnctl_config::snapshot::ObjectKey;
+use fnctl_config::api::condition::{Cause, Status};
+use fnctl_config::api::error::FieldError;
+use fnctl_config::resolve::Home;
+use fnctl_config::snapshot::{Change, ObjectKey};
 use kube::api::PostParams;
 use kube::core::NamespaceResourceScope;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
@@ -34,6 +38,11 @@ impl Settings {
     /// Where a broker takes events.
     pub fn broker_url(&self, broker: &ObjectKey) -> String {
         format!("http://127.0.0.1{}{}", self.port(), address::broker_path(broker))
+    }
+
+    /// What tells addresses of this home from those of others.
+    pub fn home(&self) -> Home {
+        Home { domain: self.domain.clone(), http_port: self.http_port }
     }
 
     fn port(&self) -> String {
@@ -90,6 +99,7 @@ pub(super) struct Context {
     pub(super) settings: Settings,
     pub(super) artifacts: Arc<dyn Artifacts>,
     pub(super) buckets: Arc<dyn Buckets>,
+    pub(super) observed: Observed,
     recorder: Recorder,
 }
 
@@ -99,9 +109,10 @@ impl Context {
         settings: Settings,
         artifacts: Arc<dyn Artifacts>,
         buckets: Arc<dyn Buckets>,
+        observed: Observed,
     ) -> Self {
         let reporter = Reporter { controller: MANAGER.to_owned(), instance: Some(MANAGER.to_owned()) };
-        Self { recorder: Recorder::new(client.clone(), reporter), client, settings, artifacts, buckets }
+        Self { recorder: Recorder::new(client.clone(), reporter), client, settings, artifacts, buckets, observed }
     }
 
     pub(super) fn api<K: Object>(&self, namespace: &str) -> Api<K> {
@@ -114,14 +125,24 @@ impl Context {
         Ok(object.filter(|object| object.meta().deletion_timestamp.is_none()))
     }
 
-    /// Writes the status of `after` where it differs from `before`.
-    pub(super) async fn put_status<K: Object>(&self, before: &K, after: &K) -> Result<(), Error> {
+    /// Whether the data plane serves what an object means; waits for it for a while.
+    pub(super) async fn serving(&self, meant: Result<Change, Vec<FieldError>>) -> Serving {
+        match meant {
+            Ok(wanted) => self.observed.serving(&wanted).await,
+            Err(errors) => {
+                let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                Serving::No(Rejected::new("InvalidSettings", errors.join("; ")))
+            }
+        }
+    }
+
+    /// Writes the status of `after` where it differs from `before`. Answers what is stored then.
+    pub(super) async fn put_status<K: Object>(&self, before: &K, after: &K) -> Result<K, Error> {
         if before == after {
-            return Ok(());
+            return Ok(before.clone());
         }
         let namespace = after.namespace().unwrap_or_default();
-        self.api::<K>(&namespace).replace_status(&after.name_any(), &parameters(), after).await?;
-        Ok(())
+        Ok(self.api::<K>(&namespace).replace_status(&after.name_any(), &parameters(), after).await?)
     }
 
     pub(super) async fn create<K: Object>(&self, object: &K) -> Result<K, Error> {
@@ -190,6 +211,15 @@ impl Context {
 /// The key of an object that was read.
 pub(super) fn key_of<K: Resource>(object: &K) -> ObjectKey {
     ObjectKey::new(object.namespace().unwrap_or_default(), object.name_any())
+}
+
+/// What a condition says of something that the data plane serves, or does not.
+pub(super) fn serving_condition(serving: &Serving) -> (Status, Cause) {
+    match serving {
+        Serving::Yes => (Status::True, Cause::default()),
+        Serving::NotYet => (Status::Unknown, Cause::new("NotServedYet", "the data plane has not taken it over yet")),
+        Serving::No(rejected) => (Status::False, rejected.clone().into()),
+    }
 }
 
 fn parameters() -> PostParams {

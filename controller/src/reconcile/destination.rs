@@ -3,7 +3,7 @@
 use super::context::Settings;
 use fnctl_config::api::condition::Cause;
 use fnctl_config::api::destination::Destination as Written;
-use fnctl_config::resolve::{self, Home};
+use fnctl_config::resolve;
 use fnctl_config::snapshot::Destination;
 
 /// Why there is nowhere to go: a reason and a sentence.
@@ -28,8 +28,7 @@ pub(super) fn resolve(
     namespace: &str,
     settings: &Settings,
 ) -> Result<(Destination, String), Unresolved> {
-    let home = Home { domain: settings.domain.clone(), http_port: None };
-    let destination = resolve::destination(written, (namespace, &home), "")
+    let destination = resolve::destination(written, (namespace, &settings.home()), "")
         .map_err(|error| Unresolved { reason: "InvalidDestination", message: error.to_string() })?;
     let uri = match (&destination, &written.reference, &written.uri) {
         // What was written as a URL is said as it was written.

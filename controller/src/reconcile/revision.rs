@@ -94,7 +94,7 @@ fn step(revision: &Revision, progress: Progress, now: Timestamp) -> Revision {
     let name = revision.spec.containers.first().map(|container| container.name.clone()).filter(|name| !name.is_empty());
     let pinned = |image_digest| vec![ContainerStatus { name, image_digest: Some(image_digest) }];
     let yes = || (Status::True, Cause::default());
-    let no = |rejected: Rejected| (Status::False, Cause::new(rejected.reason, rejected.message));
+    let no = |rejected: Rejected| (Status::False, rejected.into());
     let (resources, healthy) = match progress {
         Progress::NoResources(rejected) => (no(rejected.clone()), no(rejected)),
         Progress::Unhealthy { image_digest, rejected } => {

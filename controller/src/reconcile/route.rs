@@ -2,15 +2,19 @@
 //!
 //! All requests go to one revision for now; a split is refused with a reason until splits come.
 
-use super::context::{Context, Error, Settings, key_of};
+use super::context::{Context, Error, Settings, key_of, serving_condition};
+use super::run::RETRY_DELAY;
+use crate::project::Serving;
 use fnctl_config::api::condition::{self, Cause, Status};
 use fnctl_config::api::destination::Addressable;
 use fnctl_config::api::route::TrafficTarget;
 use fnctl_config::api::{Configuration, Revision, Route};
-use fnctl_config::snapshot::ObjectKey;
+use fnctl_config::resolve;
+use fnctl_config::snapshot::{Change, ObjectKey};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
+use std::sync::Arc;
 
 /// Reason of a route whose revision is not there or not ready.
 pub(super) const REVISION_MISSING: &str = "RevisionMissing";
@@ -24,6 +28,9 @@ enum Named {
     Configuration(String, Option<Box<Configuration>>),
     Revision(String, Option<Box<Revision>>),
 }
+
+/// The target of all requests, or why there is none.
+type Assigned = Result<TrafficTarget, (Status, Cause)>;
 
 pub(super) async fn reconcile(key: &ObjectKey, context: &Context) -> Result<Action, Error> {
     let Some(route) = context.get::<Route>(key).await? else { return Ok(Action::await_change()) };
@@ -42,10 +49,36 @@ pub(super) async fn reconcile(key: &ObjectKey, context: &Context) -> Result<Acti
         }
         Err(cause) => Err((Status::False, cause)),
     };
-    let after = step(&route, assigned, &context.settings, Timestamp::now());
-    context.put_status(&route, &after).await?;
+    let (after, serving) = settle(&route, &assigned, context).await?;
     super::run::announce(context, &route, &after).await;
-    Ok(Action::await_change())
+    Ok(if assigned.is_ok() && serving != Serving::Yes { Action::requeue(RETRY_DELAY) } else { Action::await_change() })
+}
+
+/// Writes where the requests go, waits for the data plane to take that over, and writes whether it has.
+async fn settle(route: &Route, assigned: &Assigned, context: &Context) -> Result<(Route, Serving), Error> {
+    let told = step(route, (assigned, &Serving::NotYet), &context.settings, Timestamp::now());
+    let traffic = |route: &Route| route.status.as_ref().map(|status| status.traffic.clone()).unwrap_or_default();
+    let stored = match traffic(&told) == traffic(route) {
+        true => route.clone(),
+        false => context.put_status(route, &told).await?,
+    };
+    let serving = if assigned.is_ok() { serving(&stored, context).await? } else { Serving::NotYet };
+    let after = step(&stored, (assigned, &serving), &context.settings, Timestamp::now());
+    Ok((context.put_status(&stored, &after).await?, serving))
+}
+
+/// Whether the data plane answers on the hosts of a route, from the revisions that its status names.
+async fn serving(stored: &Route, context: &Context) -> Result<Serving, Error> {
+    let Some(meant) = resolve::route(stored, &context.settings.domain) else { return Ok(Serving::NotYet) };
+    for target in &meant.targets {
+        let Some(revision) = context.get::<Revision>(&target.revision).await? else { return Ok(Serving::NotYet) };
+        let uid = revision.uid().unwrap_or_default();
+        match context.observed.serving_revision(&target.revision, &uid).await {
+            Serving::Yes => {}
+            not_served => return Ok(not_served),
+        }
+    }
+    Ok(context.observed.serving(&Change::Route(Arc::new(meant))).await)
 }
 
 /// The one target with all requests.
@@ -64,7 +97,7 @@ fn sole_target(route: &Route) -> Result<&TrafficTarget, Cause> {
 }
 
 /// The revision that takes the requests. A latest revision that is not ready takes none: the one before keeps them.
-fn assign(named: &Named) -> Result<TrafficTarget, (Status, Cause)> {
+fn assign(named: &Named) -> Assigned {
     let share = |revision: &str, is_latest: bool| TrafficTarget {
         revision_name: Some(revision.to_owned()),
         latest_revision: Some(is_latest),
@@ -107,7 +140,7 @@ fn assign(named: &Named) -> Result<TrafficTarget, (Status, Cause)> {
 }
 
 /// The route with the status that its target makes. What served keeps serving while there is no better.
-fn step(route: &Route, assigned: Result<TrafficTarget, (Status, Cause)>, settings: &Settings, now: Timestamp) -> Route {
+fn step(route: &Route, (assigned, serving): (&Assigned, &Serving), settings: &Settings, now: Timestamp) -> Route {
     let mut after = route.clone();
     let status = after.status.get_or_insert_default();
     status.observed_generation = route.metadata.generation;
@@ -117,13 +150,17 @@ fn step(route: &Route, assigned: Result<TrafficTarget, (Status, Cause)>, setting
     let conditions = &mut status.conditions;
     let (is_assigned, cause) = match assigned {
         Ok(share) => {
-            status.traffic = vec![share];
+            status.traffic = vec![share.clone()];
             (Status::True, Cause::default())
         }
-        Err((known, cause)) => (known, cause),
+        Err((known, cause)) => (*known, cause.clone()),
     };
     condition::set(conditions, ASSIGNED, is_assigned, cause, now);
-    condition::set(conditions, INGRESS, Status::True, Cause::default(), now);
+    let (is_serving, cause) = match assigned {
+        Ok(_) => serving_condition(serving),
+        Err(_) => (Status::Unknown, Cause::new("IngressNotConfigured", "there is no traffic to serve yet")),
+    };
+    condition::set(conditions, INGRESS, is_serving, cause, now);
     let no_tls = Cause::new("TLSNotEnabled", "functions answer over plain HTTP on this node");
     condition::set(conditions, CERTIFICATE, Status::True, no_tls, now);
     condition::roll_up(conditions, &[ASSIGNED, INGRESS, CERTIFICATE], now);

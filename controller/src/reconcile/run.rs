@@ -3,6 +3,7 @@
 use super::artifacts::{Artifacts, Buckets};
 use super::context::{Context, Error, Object, Settings, key_of};
 use super::{broker, bucket_source, configuration, revision, route, service, trigger};
+use crate::project::Observed;
 use fnctl_config::api::condition::{self, Condition, Status};
 use fnctl_config::api::destination::Destination;
 use fnctl_config::api::{Broker, BucketSource, Configuration, Revision, Route, Service, Trigger};
@@ -29,15 +30,21 @@ type Shutdown = Shared<BoxFuture<'static, ()>>;
 pub struct Controllers;
 
 impl Controllers {
-    /// Runs them over `client` until `shutdown` is done; what is being reconciled then is finished.
+    /// Runs them over `client` until `shutdown` is done; what is being reconciled then is finished. They begin when the
+    /// data plane has taken over what was stored: until then they could only say that it is not served yet.
     pub async fn run<P: Artifacts + Buckets + 'static>(
         client: Client,
         settings: Settings,
         ports: Arc<P>,
+        observed: Observed,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) {
-        let context = Arc::new(Context::new(client, settings, ports.clone(), ports));
         let shutdown = shutdown.boxed().shared();
+        tokio::select! {
+            () = shutdown.clone() => return,
+            () = observed.synced() => {}
+        }
+        let context = Arc::new(Context::new(client, settings, ports.clone(), ports, observed));
         let mut running = JoinSet::new();
         running.spawn(drive(services(&context), context.clone(), shutdown.clone()));
         running.spawn(drive(configurations(&context), context.clone(), shutdown.clone()));

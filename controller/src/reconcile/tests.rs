@@ -5,7 +5,7 @@ use super::{Controllers, Settings};
 use crate::apiserver::logs::{LogOptions, LogStream, PodLogs};
 use crate::apiserver::store::Place;
 use crate::apiserver::{ApiServer, Token};
-use crate::project::{self, Update};
+use crate::project::{self, Update, observe};
 use fnctl_config::api::{Broker, Revision, Service, Trigger};
 use fnctl_config::snapshot::{Change, ObjectKey};
 use futures::StreamExt as _;
@@ -54,15 +54,19 @@ impl Home {
         let settings = Settings { domain: "localhost".to_owned(), http_port: 8080 };
         let (tell, updates) = mpsc::channel(256);
         let mut running = JoinSet::new();
-        running.spawn(Controllers::run(client.clone(), settings, ports, std::future::pending()));
+        let (observer, observed) = observe();
+        let home = settings.home();
+        running.spawn(Controllers::run(client.clone(), settings, ports, observed, std::future::pending()));
         let projected = client.clone();
         running.spawn(async move {
             let sink = move |update| {
                 let tell = tell.clone();
-                Box::pin(async move { tell.send(update).await.expect("the test listens") })
-                    as futures::future::BoxFuture<_>
+                Box::pin(async move {
+                    tell.send(update).await.expect("the test listens");
+                    Ok(())
+                }) as futures::future::BoxFuture<_>
             };
-            project::run(projected, "localhost".to_owned(), sink, std::future::pending()).await;
+            project::run(projected, home, observer, sink, std::future::pending()).await;
         });
         Self { client, updates, _running: running, _directory: directory }
     }

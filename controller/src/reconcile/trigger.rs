@@ -1,15 +1,18 @@
 //! Trigger: whether its broker is there, and where its events go.
 
 use super::broker::dead_letter_condition;
-use super::context::{Context, Error};
+use super::context::{Context, Error, serving_condition};
 use super::destination::{Unresolved, resolve};
 use super::run::RETRY_DELAY;
+use crate::project::Serving;
 use fnctl_config::api::condition::{self, Cause, Status};
 use fnctl_config::api::destination::Destination;
 use fnctl_config::api::{Broker, Service, Trigger};
-use fnctl_config::snapshot::{self, ObjectKey};
+use fnctl_config::resolve as meaning;
+use fnctl_config::snapshot::{self, Change, ObjectKey};
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
+use std::sync::Arc;
 
 const BROKER: &str = "BrokerReady";
 const DEAD_LETTER: &str = "DeadLetterSinkResolved";
@@ -19,7 +22,9 @@ const SUBSCRIPTION: &str = "SubscriptionReady";
 
 /// What a trigger depends on, as it is now.
 struct Found {
-    broker: Option<Broker>,
+    broker: (Status, Cause),
+    /// Whether its cursor is in the broker's log.
+    serving: Serving,
     subscriber: Result<String, Unresolved>,
     dead_letter: Option<Result<String, Unresolved>>,
 }
@@ -27,15 +32,24 @@ struct Found {
 pub(super) async fn reconcile(key: &ObjectKey, context: &Context) -> Result<Action, Error> {
     let Some(trigger) = context.get::<Trigger>(key).await? else { return Ok(Action::await_change()) };
     let dead_letter = trigger.spec.delivery.as_ref().and_then(|delivery| delivery.dead_letter_sink.as_ref());
+    let broker = context.get(&ObjectKey::new(&key.namespace, &trigger.spec.broker)).await?;
+    let broker = broker_condition(&trigger.spec.broker, broker.as_ref());
+    let meant = meaning::trigger(&trigger, &context.settings.home()).map(|meant| Change::Trigger(Arc::new(meant)));
+    let serving = match broker.0 {
+        Status::True => context.serving(meant).await,
+        Status::False | Status::Unknown => Serving::NotYet,
+    };
     let found = Found {
-        broker: context.get(&ObjectKey::new(&key.namespace, &trigger.spec.broker)).await?,
+        broker,
+        serving,
         subscriber: find(context, &trigger.spec.subscriber, &key.namespace).await?,
         dead_letter: match dead_letter {
             Some(sink) => Some(find(context, sink, &key.namespace).await?),
             None => None,
         },
     };
-    let is_waiting = found.subscriber.is_err() || matches!(found.dead_letter, Some(Err(_)));
+    let is_unserved = found.broker.0 == Status::True && found.serving != Serving::Yes;
+    let is_waiting = is_unserved || found.subscriber.is_err() || matches!(found.dead_letter, Some(Err(_)));
     let after = step(&trigger, found, Timestamp::now());
     context.put_status(&trigger, &after).await?;
     super::run::announce(context, &trigger, &after).await;
@@ -70,10 +84,13 @@ fn step(trigger: &Trigger, found: Found, now: Timestamp) -> Trigger {
     status.observed_generation = trigger.metadata.generation;
     let conditions = &mut status.conditions;
 
-    let (is_ready, cause) = broker_condition(&trigger.spec.broker, found.broker.as_ref());
-    condition::set(conditions, BROKER, is_ready, cause.clone(), now);
-    // The subscription is the trigger's cursor in the broker's log: it is there as soon as the broker is.
-    condition::set(conditions, SUBSCRIPTION, is_ready, cause, now);
+    // Without a broker there is no log to have a cursor in.
+    let subscription = match found.broker.0 {
+        Status::True => serving_condition(&found.serving),
+        Status::False | Status::Unknown => found.broker.clone(),
+    };
+    condition::set(conditions, BROKER, found.broker.0, found.broker.1, now);
+    condition::set(conditions, SUBSCRIPTION, subscription.0, subscription.1, now);
     let (uri, (is_resolved, cause)) = match found.subscriber {
         Ok(uri) => (Some(uri), (Status::True, Cause::default())),
         Err(unresolved) => (None, (Status::False, unresolved.into())),

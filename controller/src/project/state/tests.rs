@@ -38,7 +38,7 @@ fn from_words() -> Value {
 }
 
 fn state() -> State {
-    State::new("localhost".to_owned())
+    State::new(fnctl_config::resolve::Home::default())
 }
 
 /// The value of an environment's variable in the only change.

@@ -1,4 +1,4 @@
-use super::{Named, Settings};
+use super::{Named, Serving, Settings};
 use super::{assign, names_configuration, names_revision, sole_target, step};
 use fnctl_config::api::condition::{Status, find};
 use fnctl_config::api::route::TrafficTarget;
@@ -83,15 +83,20 @@ fn a_latest_revision_that_is_not_ready_takes_nothing() {
 fn status_has_url_and_keeps_what_served() {
     let now = Timestamp::UNIX_EPOCH;
     let share = TrafficTarget { revision_name: Some("hello-1".to_owned()), percent: Some(100), ..Default::default() };
-    let served = step(&route(&json!([])), Ok(share.clone()), &settings(), now);
+    let served = step(&route(&json!([])), (&Ok(share.clone()), &Serving::Yes), &settings(), now);
     let status = served.status.clone().expect("a status");
     assert_eq!(status.url.as_deref(), Some("http://hello.default.localhost:8080"));
     assert_eq!(status.observed_generation, Some(3));
     assert_eq!(find(&status.conditions, "Ready").map(|ready| ready.status), Some(Status::True));
 
     let later = Timestamp::from_second(60).expect("a time");
-    assert_eq!(step(&served, Ok(share.clone()), &settings(), later), served, "the same again changes nothing");
-    let refused = step(&served, Err((Status::False, super::Cause::new("NotSupported", "no"))), &settings(), later);
+    let again = step(&served, (&Ok(share.clone()), &Serving::Yes), &settings(), later);
+    assert_eq!(again, served, "the same again changes nothing");
+    let told = step(&served, (&Ok(share.clone()), &Serving::NotYet), &settings(), later).status.expect("a status");
+    let ready = find(&told.conditions, "Ready").expect("Ready");
+    assert_eq!((ready.status, ready.reason.as_deref()), (Status::Unknown, Some("NotServedYet")));
+    let refusal = Err((Status::False, super::Cause::new("NotSupported", "no")));
+    let refused = step(&served, (&refusal, &Serving::NotYet), &settings(), later);
     let status = refused.status.expect("a status");
     assert_eq!(status.traffic, [share]);
     let ready = find(&status.conditions, "Ready").expect("Ready");
