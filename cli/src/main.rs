@@ -17,6 +17,7 @@ mod telemetry;
 use args::{Arguments, Command};
 use clap::Parser as _;
 use failure::{Exit, Failure, code};
+use fnctl_config::limits::EXIT_WAIT_MAX;
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
@@ -45,5 +46,9 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Failure::failed(code::OTHER, "cannot start threads").because(&e))?;
-    runtime.block_on(command::run(arguments))
+    let outcome = runtime.block_on(command::run(arguments));
+    // What blocks on a file and cannot be broken off must not keep the process: it ends as by a crash, which all files
+    // here are made for.
+    runtime.shutdown_timeout(EXIT_WAIT_MAX);
+    outcome
 }

@@ -1,28 +1,68 @@
 //! The life of a node: open, bind, tell that it is ready, serve, and stop in order.
 
 use crate::admin;
-use crate::compose::{Listeners, Node};
+use crate::compose::{self, Listeners, Node};
 use crate::failure::{Failure, code};
 use fnctl_broker::bucket::{REGION, s3};
 use fnctl_config::limits::DRAIN_TIMEOUT;
+use fnctl_config::node::Node as Settings;
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// Told once the node serves.
 pub(crate) type OnReady<'a> = &'a mut (dyn FnMut(&Value) -> Result<(), Failure> + Send);
 
-/// Runs until SIGTERM, Ctrl-C or `stop`; then drains: no new connections, requests and deliveries end, cursors and logs
-/// are flushed. A second signal ends the process at once.
+/// The signals that ask a node to end: SIGTERM and Ctrl-C.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From now on they end the process no more by themselves: whoever has this listens to them at any time.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let failed = |e: std::io::Error| Failure::failed(code::NODE, "cannot listen to signals").because(&e);
+        let terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    /// The next one.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Opens a node; none if a signal comes before that is done. What is being opened then is given up, as by a crash.
+pub(crate) async fn open(settings: Settings, signals: &mut Signals) -> Result<Option<Node>, Failure> {
+    // A task of its own: files may make it wait, and signals do not wait for files.
+    let mut opening = JoinSet::new();
+    opening.spawn(async move { compose::build(&settings).await });
+    tokio::select! {
+        biased;
+        () = signals.next() => Ok(None),
+        opened = opening.join_next() => match opened {
+            Some(Ok(opened)) => opened.map(Some),
+            Some(Err(error)) => Err(Failure::failed(code::NODE, "the node cannot be opened").because(&error)),
+            None => Ok(None),
+        },
+    }
+}
+
+/// Runs until a signal or `stop`, whether or not it has become ready by then; then drains: no new connections, requests
+/// and deliveries end, cursors and logs are flushed. A second signal ends the process at once.
 pub(crate) async fn run(
     node: Node,
     on_ready: OnReady<'_>,
+    mut signals: Signals,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::failed(code::NODE, "cannot listen to signals").because(&e);
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     // Three stages: what takes requests in, what makes events of buckets' changes, and what both need.
     let (front, fronts) = watch::channel(());
     let (middle, middles) = watch::channel(());
@@ -31,13 +71,12 @@ pub(crate) async fn run(
     let Node { parts, listeners, credentials, synced, observer, heavy, lock, .. } = node;
     let Listeners { data_plane, control, s3: s3_listener, tls } = listeners;
 
-    let mut serving = JoinSet::new();
-    serving.spawn(data_plane.run(closed(fronts.clone())));
+    let mut running = Running::default();
+    running.serving.spawn(data_plane.run(closed(fronts.clone())));
     let store = parts.buckets.buckets().clone();
-    serving.spawn(s3::serve(s3_listener, store, credentials, s3::Settings::default(), closed(fronts)));
-    let mut sources = JoinSet::new();
-    sources.spawn(parts.clone().run_buckets(closed(middles)));
-    let mut working = JoinSet::new();
+    running.serving.spawn(s3::serve(s3_listener, store, credentials, s3::Settings::default(), closed(fronts)));
+    running.sources.spawn(parts.clone().run_buckets(closed(middles)));
+    let working = &mut running.working;
     working.spawn(parts.clone().run_brokers(closed(backs.clone())));
     working.spawn(parts.clone().run_scaler(closed(backs.clone())));
     working.spawn(parts.clone().run_controllers(closed(backs.clone())));
@@ -46,38 +85,67 @@ pub(crate) async fn run(
     let router = admin::router(&parts);
     working.spawn(fnctl_controller::apiserver::serve_tls(control, tls, router, closed(backs.clone())));
 
-    tokio::select! {
-        _ = synced => {}
-        ended = working.join_next() => return Err(unexpected(ended)),
-    }
-    on_ready(&ready)?;
-
-    let outcome = tokio::select! {
-        () = stop => Ok(()),
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-        ended = serving.join_next() => Err(unexpected(ended)),
-        ended = sources.join_next() => Err(unexpected(ended)),
-        ended = working.join_next() => Err(unexpected(ended)),
+    let begun = async {
+        match synced.await {
+            Ok(()) => on_ready(&ready),
+            // The projection has ended, which is told by its task.
+            Err(_) => std::future::pending().await,
+        }
     };
+    let asked = async {
+        tokio::select! {
+            () = stop => {}
+            () = signals.next() => {}
+        }
+    };
+    let outcome = running.until(begun, asked).await;
     tracing::info!("stopping");
     let orderly = async {
         drop(front);
-        while serving.join_next().await.is_some() {}
+        while running.serving.join_next().await.is_some() {}
         drop(middle);
-        while sources.join_next().await.is_some() {}
+        while running.sources.join_next().await.is_some() {}
         parts.api.close_watches();
         drop(back);
-        while working.join_next().await.is_some() {}
+        while running.working.join_next().await.is_some() {}
         parts.runtime.drain().await;
     };
     tokio::select! {
         done = tokio::time::timeout(DRAIN_TIMEOUT * 2, orderly) => if done.is_err() { tracing::warn!("not everything ended in time") },
-        _ = terminate.recv() => tracing::warn!("stopped at once"),
-        _ = interrupt.recv() => tracing::warn!("stopped at once"),
+        () = signals.next() => tracing::warn!("stopped at once"),
     }
     drop((heavy, lock));
     outcome
+}
+
+/// The tasks of a node, by the stage in which they end.
+#[derive(Default)]
+struct Running {
+    serving: JoinSet<()>,
+    sources: JoinSet<()>,
+    working: JoinSet<()>,
+}
+
+impl Running {
+    /// Does what is to be done once, and waits until it is `asked` to end; whichever part ends by itself fails.
+    async fn until(
+        &mut self,
+        begun: impl Future<Output = Result<(), Failure>>,
+        asked: impl Future<Output = ()>,
+    ) -> Result<(), Failure> {
+        let serve = async {
+            begun.await?;
+            std::future::pending().await
+        };
+        tokio::select! {
+            biased;
+            () = asked => Ok(()),
+            failed = serve => failed,
+            ended = self.serving.join_next() => Err(unexpected(ended)),
+            ended = self.sources.join_next() => Err(unexpected(ended)),
+            ended = self.working.join_next() => Err(unexpected(ended)),
+        }
+    }
 }
 
 fn unexpected(ended: Option<Result<(), tokio::task::JoinError>>) -> Failure {
@@ -100,3 +168,6 @@ fn ready_line(node: &Node) -> Value {
         "s3": {"endpoint": format!("http://{}", addresses.s3), "region": REGION, "accessKey": credentials.access_key,
             "secretKey": credentials.secret_key}})
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,8 @@ pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HEADER_BYTES_MAX: usize = 64 << 10;
 /// stdout and stderr of one call, in bytes; more is swallowed and counted.
 pub const LOG_CALL_BYTES_MAX: usize = 256 << 10;
+/// How long a process that is done waits for calls into the file system that cannot be broken off. Then it ends.
+pub const EXIT_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Time that a stopping node gives to requests in flight.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// The most that one waiting request counts for in [`QUEUE_BYTES_MAX`], in bytes. What is beyond it stays with the

@@ -3,7 +3,7 @@
 
 use crate::harness::{Data, Node, root, shown, skipped};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 #[test]
 fn a_newcomer_deploys_calls_and_looks() {
@@ -41,6 +41,32 @@ fn a_restarted_node_serves_what_it_served() {
     let after = node.json(&["get", "ksvc", "hello"]);
     assert_eq!(before["metadata"]["uid"], after["metadata"]["uid"]);
     assert_eq!(node.text(&["get", "revision", "-o", "name"]).lines().count(), 1, "a restart makes no revision");
+}
+
+/// While it starts a node reads its token; one that never comes holds it up for as long as the test needs.
+#[test]
+fn a_node_can_be_stopped_while_it_starts() {
+    for signal in ["-TERM", "-INT"] {
+        let data = Data::fresh();
+        let made = Command::new("mkfifo").arg(data.path().join("token")).status().expect("mkfifo runs");
+        assert!(made.success());
+        let child = Node::command(&data).stdout(Stdio::piped()).spawn().expect("the binary starts");
+        while !listens_to_signals(child.id()) {
+            std::thread::yield_now();
+        }
+        let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+        let output = child.wait_with_output().expect("the node ends");
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), b"".as_slice()), "{signal}");
+    }
+}
+
+/// Whether a process that runs has handlers for SIGTERM and SIGINT, as `/proc` says.
+fn listens_to_signals(id: u32) -> bool {
+    const BOTH: u64 = 1 << 14 | 1 << 1;
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the process runs");
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("a line on signals");
+    u64::from_str_radix(caught.trim(), 16).expect("a mask") & BOTH == BOTH
 }
 
 #[test]

@@ -8,10 +8,10 @@ mod watch;
 use super::apply::{self, Conflicts, Mode};
 use super::wait;
 use crate::args::{Demo, Scope};
-use crate::compose::{self, Parts};
+use crate::compose::Parts;
 use crate::failure::{Failure, code};
 use crate::manifest::{self, kind_by_word};
-use crate::node;
+use crate::node::{self, Signals};
 use crate::output::{self, Form};
 use crate::target::Target;
 use fnctl_config::node::{Flags, Node as Settings};
@@ -40,7 +40,8 @@ pub(crate) async fn run(arguments: Demo, scope: &Scope) -> Result<(), Failure> {
     let form = Form::parse(scope.output.as_deref())?;
     let folder = folder(scope)?;
     let settings = settings(&folder.0)?;
-    let node = compose::build(&settings).await?;
+    let mut signals = Signals::listen()?;
+    let Some(node) = node::open(settings, &mut signals).await? else { return Ok(()) };
     let (parts, kubeconfig) = (node.parts.clone(), node.kubeconfig.clone());
     let (tell_ready, ready) = oneshot::channel();
     let (tell_stop, stop) = oneshot::channel::<()>();
@@ -67,7 +68,7 @@ pub(crate) async fn run(arguments: Demo, scope: &Scope) -> Result<(), Failure> {
         }
         outcome
     };
-    let (ran, told) = tokio::join!(Box::pin(node::run(node, &mut on_ready, stopped)), Box::pin(story));
+    let (ran, told) = tokio::join!(Box::pin(node::run(node, &mut on_ready, signals, stopped)), Box::pin(story));
     let report = told?;
     ran?;
     if form.is_json() {

@@ -1,9 +1,8 @@
 //! `fnctl up`: a node in this process.
 
 use crate::args::{Scope, Up};
-use crate::compose;
 use crate::failure::{Failure, code};
-use crate::node;
+use crate::node::{self, Signals};
 use crate::output::{self, Form};
 use crate::telemetry;
 use fnctl_config::node::{Flags, Node};
@@ -13,7 +12,8 @@ pub(crate) async fn run(arguments: Up, scope: &Scope) -> Result<(), Failure> {
     let form = Form::parse(scope.output.as_deref())?;
     telemetry::init(&arguments.log)?;
     let settings = settings(arguments, scope)?;
-    let node = compose::build(&settings).await?;
+    let mut signals = Signals::listen()?;
+    let Some(node) = node::open(settings, &mut signals).await? else { return Ok(()) };
     let mut on_ready = |ready: &Value| match form.is_json() {
         true => output::json(ready),
         false => {
@@ -21,7 +21,7 @@ pub(crate) async fn run(arguments: Up, scope: &Scope) -> Result<(), Failure> {
             Ok(())
         }
     };
-    node::run(node, &mut on_ready, std::future::pending()).await
+    node::run(node, &mut on_ready, signals, std::future::pending()).await
 }
 
 fn settings(arguments: Up, scope: &Scope) -> Result<Node, Failure> {
