@@ -173,8 +173,8 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
     let parts = Parts {
         activator,
         scaler,
+        ports: Arc::new(Ports { runtime: runtime.clone(), buckets: buckets.clone(), scaling: scaling.clone() }),
         scaling,
-        ports: Arc::new(Ports { runtime: runtime.clone(), buckets: buckets.clone() }),
         runtime,
         brokers,
         buckets,
@@ -277,6 +277,7 @@ impl Parts {
         let origin = if self.synced.load(Ordering::Relaxed) { Origin::Created } else { Origin::Restored };
         self.activator.apply(&change);
         self.scaler.change(&change, origin);
+        self.scaling.change(&change);
         if let Change::RevisionGone(revision) = &change {
             self.runtime.logs().remove(revision);
         }

@@ -7,6 +7,7 @@
 //!
 //! Not here yet: traffic splits, tags, domain mappings, garbage collection of old revisions.
 
+pub mod activity;
 pub mod artifacts;
 mod broker;
 mod bucket_source;
@@ -21,6 +22,7 @@ mod run;
 mod service;
 mod trigger;
 
+pub use activity::{Instances, Replicas};
 pub use artifacts::{Artifacts, Buckets, Rejected};
 pub use context::{Error, Settings};
 pub use run::Controllers;

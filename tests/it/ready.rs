@@ -129,6 +129,39 @@ fn a_ready_trigger_gets_what_is_accepted_from_then_on() {
     }
 }
 
+/// A function that is back at zero after the shortest window.
+const BRIEF: &str = r#"
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {name: brief}
+spec:
+  template:
+    metadata: {annotations: {autoscaling.knative.dev/window: 6s}}
+    spec: {containers: [{image: fnctl.local/examples/hello}]}
+"#;
+
+#[test]
+fn the_status_of_a_revision_follows_its_instances() {
+    let node = Node::start();
+    apply(&node, BRIEF);
+    let active = |node: &Node, status: &str| {
+        node.text(&["wait", "revision/brief-00001", "--for", &format!("condition=Active={status}")]);
+        let revision = node.json(&["get", "revision", "brief-00001"]);
+        (revision["status"]["actualReplicas"].clone(), revision["status"]["desiredReplicas"].clone())
+    };
+    node.text(&["wait", "ksvc/brief", "--for", "condition=Ready"]);
+    assert_eq!(active(&node, "True"), (1.into(), 1.into()), "a new revision begins with one");
+    assert_eq!(active(&node, "False"), (0.into(), 0.into()), "without traffic");
+    let table = node.text(&["get", "ksvc", "brief"]);
+    assert!(table.contains("INSTANCES") && table.contains("0 (scaled to zero)"), "{table}");
+    assert_eq!(get(&node, "brief").status, 200);
+    assert_eq!(active(&node, "True"), (1.into(), 1.into()), "woken");
+    let table = node.text(&["get", "ksvc", "brief"]);
+    assert!(!table.contains("scaled to zero") && table.lines().any(|row| row.ends_with(" 1")), "{table}");
+    let node = Node::start_in(node.kill());
+    assert_eq!(active(&node, "False"), (0.into(), 0.into()), "what ran ended with its node");
+}
+
 #[test]
 fn a_ready_function_answers_and_a_changed_one_with_its_change() {
     let node = Node::start();

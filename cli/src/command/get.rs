@@ -1,11 +1,11 @@
-//! `fnctl get`: lists objects or shows one. The columns are the server's.
+//! `fnctl get`: lists objects or shows one. The columns are the server's, and for functions how many instances they have.
 
 use crate::args::{Get, Scope};
 use crate::failure::{Failure, code};
 use crate::manifest::{self, kind_by_word};
 use crate::output::{self, Form};
 use crate::target::{Target, segment};
-use fnctl_config::api::kind::Kind;
+use fnctl_config::api::kind::{Kind, SERVING};
 use futures::{AsyncBufReadExt as _, StreamExt as _};
 use serde_json::{Value, json};
 
@@ -103,7 +103,9 @@ async fn watch_objects(
 async fn table(target: &Target, path: &str, arguments: &Get) -> Result<(), Failure> {
     let answer: Value = target.client.request(table_request(path)?).await?;
     let columns = Columns { wide: target.form == Form::Wide, namespaces: arguments.all_namespaces };
-    let rows = columns.rows(&answer);
+    let mut rows = columns.rows(&answer);
+    let functions = Functions::of(target, arguments);
+    functions.add(&mut rows, &answer).await?;
     if rows.is_empty() && !arguments.watch {
         let place = if arguments.all_namespaces {
             "any namespace".to_owned()
@@ -113,7 +115,8 @@ async fn table(target: &Target, path: &str, arguments: &Get) -> Result<(), Failu
         output::say(format!("no {} found in {place}", arguments.kind));
         return Ok(());
     }
-    let header = columns.header(&answer);
+    let mut header = columns.header(&answer);
+    header.extend(functions.header());
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
     output::data(output::table(&header, rows))?;
     if !arguments.watch {
@@ -125,7 +128,9 @@ async fn table(target: &Target, path: &str, arguments: &Get) -> Result<(), Failu
     let mut lines = target.client.request_stream(request).await?.lines();
     while let Some(line) = lines.next().await {
         let event: Value = serde_json::from_str(&line?).unwrap_or(json!({}));
-        for row in columns.rows(&event["object"]) {
+        let mut rows = columns.rows(&event["object"]);
+        functions.add(&mut rows, &event["object"]).await?;
+        for row in rows {
             output::data(output::table(&[], [row]))?;
         }
     }
@@ -137,6 +142,56 @@ fn table_request(path: &str) -> Result<http::Request<Vec<u8>>, Failure> {
         .header(http::header::ACCEPT, format!("{AS_TABLE},application/json"))
         .body(Vec::new())
         .map_err(|e| Failure::invalid(code::INPUT, format!("{path:?} cannot be asked for")).because(&e))
+}
+
+/// A column of ours beside the server's, for functions: how many instances their revisions have.
+enum Functions<'a> {
+    Asked { target: &'a Target, namespace: Option<&'a str> },
+    /// Another kind is asked for.
+    No,
+}
+
+impl<'a> Functions<'a> {
+    fn of(target: &'a Target, arguments: &Get) -> Self {
+        let namespace = (!arguments.all_namespaces).then_some(target.namespace.as_str());
+        match kind_by_word(&arguments.kind) {
+            Ok(kind) if kind.group == SERVING && kind.kind == "Service" => Self::Asked { target, namespace },
+            _ => Self::No,
+        }
+    }
+
+    fn header(&self) -> Option<String> {
+        matches!(self, Self::Asked { .. }).then(|| "INSTANCES".to_owned())
+    }
+
+    /// Completes the rows of a table. One request tells of all of them.
+    async fn add(&self, rows: &mut [Vec<String>], table: &Value) -> Result<(), Failure> {
+        let Self::Asked { target, namespace } = self else { return Ok(()) };
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let revisions = target.get(&manifest::collection(kind_by_word("revision")?, *namespace)).await?;
+        let revisions = revisions["items"].as_array().map_or(&[][..], Vec::as_slice);
+        let objects = table["rows"].as_array().map_or(&[][..], Vec::as_slice);
+        for (row, shown) in rows.iter_mut().zip(objects) {
+            row.push(instances(&shown["object"]["metadata"], revisions));
+        }
+        Ok(())
+    }
+}
+
+/// Instances of a function over all its revisions; nothing where no revision has come so far that it could have one.
+fn instances(function: &Value, revisions: &[Value]) -> String {
+    let is_its = |revision: &&Value| {
+        revision["metadata"]["namespace"] == function["namespace"]
+            && revision["metadata"]["labels"]["serving.knative.dev/service"] == function["name"]
+    };
+    let numbers = revisions.iter().filter(is_its).filter_map(|revision| revision["status"]["actualReplicas"].as_i64());
+    match numbers.reduce(|sum, more| sum + more) {
+        None => String::new(),
+        Some(0) => "0 (scaled to zero)".to_owned(),
+        Some(sum) => sum.to_string(),
+    }
 }
 
 /// Which columns of the server's table are printed.

@@ -1,17 +1,30 @@
 //! Joins the reconcilers to the node: what an image leads to, whether it can run here, and whether a bucket is there.
 
+use super::scale::Scaling;
 use fnctl_broker::bucket::BucketNode;
-use fnctl_config::snapshot::{Access, Revision};
-use fnctl_controller::reconcile::{Artifacts, Buckets, Rejected};
+use fnctl_config::snapshot::{Access, ObjectKey, Revision};
+use fnctl_controller::reconcile::{Artifacts, Buckets, Instances, Rejected, Replicas};
 use fnctl_runtime_wasm::Runtime;
 use fnctl_runtime_wasm::prepare::PrepareError;
 use futures::future::BoxFuture;
+use std::collections::BTreeSet;
 
 /// The node as the reconcilers see it.
 #[derive(Debug)]
 pub(crate) struct Ports {
     pub(crate) runtime: Runtime,
     pub(crate) buckets: BucketNode,
+    pub(crate) scaling: Scaling,
+}
+
+impl Instances for Ports {
+    fn changed(&self) -> BoxFuture<'_, BTreeSet<ObjectKey>> {
+        Box::pin(self.scaling.changed())
+    }
+
+    fn replicas(&self, revision: &ObjectKey) -> Option<Replicas> {
+        self.scaling.replicas(revision)
+    }
 }
 
 impl Artifacts for Ports {

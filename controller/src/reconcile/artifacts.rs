@@ -1,7 +1,8 @@
 //! What the reconcilers ask the node: which code an image is, whether it can run, and whether a bucket is there.
 
+use super::activity::{Instances, Replicas};
 use fnctl_config::api::condition::Cause;
-use fnctl_config::snapshot::Revision;
+use fnctl_config::snapshot::{ObjectKey, Revision};
 use futures::future::BoxFuture;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -67,6 +68,17 @@ impl Artifacts for Memory {
     fn prepare<'a>(&'a self, revision: &'a Revision) -> BoxFuture<'a, Result<(), Rejected>> {
         let answer = self.rejected.get(&revision.artifact).cloned().map_or(Ok(()), Err);
         Box::pin(async move { answer })
+    }
+}
+
+/// A node on which nothing ever runs.
+impl Instances for Memory {
+    fn changed(&self) -> BoxFuture<'_, BTreeSet<ObjectKey>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn replicas(&self, _: &ObjectKey) -> Option<Replicas> {
+        None
     }
 }
 

@@ -1,5 +1,6 @@
 //! Revision: which code its image is, whether that can run with what the revision gives it, and the pod that stands for it.
 
+use super::activity::ACTIVE;
 use super::artifacts::Rejected;
 use super::context::{Context, Error};
 use super::pod;
@@ -13,7 +14,6 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::controller::Action;
 
-const ACTIVE: &str = "Active";
 const HEALTHY: &str = "ContainerHealthy";
 const RESOURCES: &str = "ResourcesAvailable";
 

@@ -1,5 +1,6 @@
 //! All controllers of a node, and when an object is looked at again.
 
+use super::activity::{self, Instances};
 use super::artifacts::{Artifacts, Buckets};
 use super::context::{Context, Error, Object, Settings, key_of};
 use super::{broker, bucket_source, configuration, revision, route, service, trigger};
@@ -32,7 +33,7 @@ pub struct Controllers;
 impl Controllers {
     /// Runs them over `client` until `shutdown` is done; what is being reconciled then is finished. They begin when the
     /// data plane has taken over what was stored: until then they could only say that it is not served yet.
-    pub async fn run<P: Artifacts + Buckets + 'static>(
+    pub async fn run<P: Artifacts + Buckets + Instances + 'static>(
         client: Client,
         settings: Settings,
         ports: Arc<P>,
@@ -44,7 +45,7 @@ impl Controllers {
             () = shutdown.clone() => return,
             () = observed.synced() => {}
         }
-        let context = Arc::new(Context::new(client, settings, ports.clone(), ports, observed));
+        let context = Arc::new(Context::new(client, settings, ports.clone(), ports.clone(), observed));
         let mut running = JoinSet::new();
         running.spawn(drive(services(&context), context.clone(), shutdown.clone()));
         running.spawn(drive(configurations(&context), context.clone(), shutdown.clone()));
@@ -52,7 +53,8 @@ impl Controllers {
         running.spawn(drive(routes(&context), context.clone(), shutdown.clone()));
         running.spawn(drive(all::<Broker>(&context), context.clone(), shutdown.clone()));
         running.spawn(drive(triggers(&context), context.clone(), shutdown.clone()));
-        running.spawn(drive(sources(&context), context.clone(), shutdown));
+        running.spawn(drive(sources(&context), context.clone(), shutdown.clone()));
+        running.spawn(activity::run(context, ports, shutdown));
         while let Some(ended) = running.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(%error, "a controller failed");

@@ -72,6 +72,9 @@ fn until_zero(hospital: &Hospital) {
     while ["xray", "xray-alert", "xray-phantom"].iter().any(|service| instances(&hospital.node, service) > 0) {
         std::thread::yield_now();
     }
+    while !hospital.node.text(&["get", "ksvc", "xray"]).contains(" 0 (scaled to zero)") {
+        std::thread::yield_now();
+    }
     let table = hospital.node.text(&["get", "ksvc"]);
     assert!(table.lines().skip(1).all(|row| row.contains("True")), "{table}");
 }
