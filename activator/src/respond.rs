@@ -13,7 +13,7 @@
 use crate::body::Body;
 use crate::provider::CallError;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -177,6 +177,15 @@ impl Timing {
         }
         HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
+}
+
+/// The time that an answer of ours says was spent before the function ran; zero where it does not say.
+pub fn waited(headers: &HeaderMap) -> Duration {
+    let text = headers.get_all(SERVER_TIMING).iter().next_back().and_then(|value| value.to_str().ok());
+    let entries = text.unwrap_or_default().split(", ").filter_map(|entry| entry.split_once(";dur="));
+    let before = entries.filter(|(name, _)| ["queue", "activation"].contains(name));
+    let millis: f64 = before.filter_map(|(_, millis)| millis.parse::<f64>().ok()).sum();
+    Duration::try_from_secs_f64(millis / 1_000.0).unwrap_or_default()
 }
 
 /// The start of a text without line breaks and control characters: a function's words must not shape our answer.

@@ -9,7 +9,7 @@ mod inspect;
 mod local;
 mod running;
 
-pub use dlq::{DlqError, DlqQuery, ParkedEvent};
+pub use dlq::{DeadLettered, DlqError, DlqQuery, ParkedEvent};
 pub use inspect::{End, EventPage, EventQuery, InspectError, Unknown};
 pub use running::Metrics;
 

@@ -69,6 +69,8 @@ pub struct Answered {
     pub body: Bytes,
     /// From the attempt's begin to the last byte.
     pub duration: Duration,
+    /// The part of it that was spent waiting for room, or for the function to leave zero.
+    pub waited: Duration,
     /// Which instance answered, where that is known.
     pub instance: Option<String>,
 }

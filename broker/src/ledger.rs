@@ -1,12 +1,13 @@
 //! What happened to each event: the stream behind `event why`.
 //!
-//! Two kinds of files beside the log. *Outcomes* are fixed records of 48 bytes, appended as attempts end. *Identities* lead
+//! Two kinds of files beside the log. *Outcomes* are fixed records of 64 bytes, appended as attempts end. *Identities* lead
 //! from the id and source of an event to its position: 16 bytes an event, in memory while they come, sorted into a file
 //! every `limits::LEDGER_IDENTITIES` events.
 //! Nothing here is synced for its own sake: it is written with the cursors. What a crash takes reads as "unknown,
 //! redelivered", since then the cursor was not saved either. Filtered events leave no record: whether a trigger wanted an
 //! event follows from the generation in force at its position.
 
+use crate::deliver::answer::Remark;
 use crate::log::Position;
 use crate::vfs::Vfs;
 use serde::Serialize;
@@ -37,8 +38,30 @@ pub enum Verdict {
     Redriven,
 }
 
+/// What became of an event that the subscriber answered with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum Replied {
+    /// It answered with none.
+    #[default]
+    Nothing,
+    /// It is in the broker's log, at this position.
+    Published(Position),
+    /// It was not published: `knativebrokerttl` is used up, or it is too large.
+    Withheld,
+}
+
+/// Whether something may have been tried before that nothing is known of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum Before {
+    /// All attempts before are recorded.
+    #[default]
+    Known,
+    /// The event was here when the node ended without order: an attempt may have been under way.
+    Unknown,
+}
+
 /// One record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// Which event.
     pub position: Position,
@@ -52,6 +75,16 @@ pub struct Outcome {
     pub status: Option<u16>,
     /// How long the attempt took, in milliseconds.
     pub duration_ms: u32,
+    /// The part of it that was spent waiting for room or for the function to leave zero, in milliseconds.
+    pub waited_ms: u32,
+    /// Which instance answered, where that is known.
+    pub instance: Option<String>,
+    /// What is to be said of it beside the status.
+    pub remark: Remark,
+    /// The event that the subscriber answered with.
+    pub reply: Replied,
+    /// Whether the attempts before it are known.
+    pub before: Before,
     /// When it ended, in milliseconds since 1970.
     pub at_ms: i64,
 }
@@ -108,6 +141,12 @@ impl Ledger {
     /// What is known to have happened to the event at a position, in order of the records.
     pub fn outcomes(&self, position: Position) -> io::Result<Vec<Outcome>> {
         self.streams().outcomes.of(position)
+    }
+
+    /// The newest records with this verdict, of one trigger or all of them: at most `limit`, newest last. Reads every
+    /// record.
+    pub fn with_verdict(&self, verdict: Verdict, trigger: Option<&str>, limit: usize) -> io::Result<Vec<Outcome>> {
+        self.streams().outcomes.with_verdict(verdict, trigger, limit)
     }
 
     /// Lets files go that speak only of positions before `start`, the log's first retained ones.

@@ -1,12 +1,12 @@
 //! What became of an event, and why: the answers of `fnctl event why`, as JSON.
 //!
 //! Put together from what is kept: the filter in force at the event's position tells who wanted it, the ledger what
-//! happened, the state and the parked store the last error. Notes on answers are kept in memory only and are missing
-//! after a restart.
+//! happened, the log what it was answered with, the state and the parked store the last error. The words of other errors are
+//! kept in memory only: after a restart their kind is told, and that the words are gone.
 
 use crate::event::{Event, json};
 use crate::filter;
-use crate::ledger::{Outcome, Verdict};
+use crate::ledger::{Before, Outcome, Replied, Verdict};
 use crate::log::Position;
 use crate::parked::Entry;
 use crate::state::{Retry, TriggerRecord};
@@ -14,7 +14,7 @@ use fnctl_config::limits::DELIVERY_NOTES_KEPT;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 /// The answer for one event.
@@ -27,7 +27,7 @@ pub struct Why {
 }
 
 /// What one trigger did with the event.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct TriggerWhy {
     /// The trigger's name; its uid if it is deleted.
     pub name: String,
@@ -37,9 +37,11 @@ pub struct TriggerWhy {
     pub reason: String,
     /// Attempts that are known.
     pub attempts: Vec<AttemptWhy>,
-    /// The reply of the subscriber, where there was one.
+    /// How often it was given, or may have been given, to the subscriber after the first time.
+    pub redeliveries: usize,
+    /// The event that the subscriber answered with, as lists show it; only a `note` where the log does not hold it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reply: Option<Reply>,
+    pub reply: Option<Box<RawValue>>,
 }
 
 /// What became of an event for one trigger.
@@ -72,33 +74,21 @@ pub struct AttemptWhy {
     pub status: Option<u16>,
     /// How long it took.
     pub duration_ms: u32,
+    /// The part of it that was spent waiting for room, or for the function to leave zero.
+    pub waited_ms: u32,
+    /// Whether the node had ended without order, so that an attempt before this one may have been lost with it.
+    pub redelivered: bool,
     /// Which instance answered, where that is known.
     pub instance: Option<String>,
     /// What went wrong, or a note about a success.
     pub error: Option<String>,
 }
 
-/// An event that a subscriber answered with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Reply {
-    /// Its id.
-    pub id: String,
-    /// Its source.
-    pub source: String,
-    /// Its type.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Where it is in the broker's log; none if it was not published because `knativebrokerttl` is used up.
-    pub position: Option<Position>,
-}
-
-/// What is known of one attempt beyond the ledger.
+/// The words of one attempt, which the ledger has no room for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Note {
     pub(crate) attempt: u32,
-    pub(crate) text: Option<String>,
-    pub(crate) instance: Option<String>,
-    pub(crate) reply: Option<Reply>,
+    pub(crate) text: String,
 }
 
 /// A ring of the last notes of one broker.
@@ -106,11 +96,7 @@ pub(crate) struct Note {
 pub(crate) struct Notes(Mutex<VecDeque<(String, Position, Note)>>);
 
 impl Notes {
-    /// Keeps a note that says something.
     pub(crate) fn add(&self, trigger: &str, position: Position, note: Note) {
-        if note.text.is_none() && note.instance.is_none() && note.reply.is_none() {
-            return;
-        }
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() == DELIVERY_NOTES_KEPT {
             kept.pop_front();
@@ -138,33 +124,58 @@ pub(crate) struct Facts<'a> {
     pub(crate) retry: Option<Retry>,
     pub(crate) parked: Option<Entry>,
     pub(crate) notes: Vec<Note>,
+    /// The replies that the log still holds, as lists show them.
+    pub(crate) replies: &'a HashMap<Position, Box<RawValue>>,
 }
 
 /// What became of the event for one trigger: pure.
 pub(crate) fn explain(facts: Facts<'_>) -> TriggerWhy {
     let (outcome, reason) = fate(&facts);
-    let mut attempts: BTreeMap<u32, AttemptWhy> = BTreeMap::new();
+    let mut attempts: Vec<(u32, AttemptWhy)> = Vec::new();
     for outcome in &facts.outcomes {
-        let note = facts.notes.iter().find(|note| note.attempt == outcome.attempt);
         let is_attempt = matches!(outcome.verdict, Verdict::Delivered | Verdict::Retrying | Verdict::Parked);
-        if is_attempt && !attempts.contains_key(&outcome.attempt) {
+        let redelivered = outcome.before == Before::Unknown;
+        let is_known =
+            |(number, known): &(u32, AttemptWhy)| *number == outcome.attempt && known.redelivered == redelivered;
+        if is_attempt && !attempts.iter().any(is_known) {
+            let note = facts.notes.iter().find(|note| note.attempt == outcome.attempt);
             let attempt = AttemptWhy {
                 at: Timestamp::from_millisecond(outcome.at_ms).unwrap_or_default(),
                 status: outcome.status,
                 duration_ms: outcome.duration_ms,
-                instance: note.and_then(|note| note.instance.clone()),
-                error: note.and_then(|note| note.text.clone()),
+                waited_ms: outcome.waited_ms,
+                redelivered,
+                instance: outcome.instance.clone(),
+                error: note.map(|note| note.text.clone()).or_else(|| outcome.remark.words(outcome.status)),
             };
-            attempts.insert(outcome.attempt, attempt);
+            attempts.push((outcome.attempt, attempt));
         }
     }
-    let mut attempts: Vec<_> = attempts.into_values().collect();
-    let last_error = facts.retry.map(|retry| retry.last_error).or(facts.parked.map(|entry| entry.last_error));
-    if let (Some(last), Some(error)) = (attempts.last_mut(), last_error) {
-        last.error.get_or_insert(error);
+    // The words of the last failure are kept over a restart; there may be an attempt after it already.
+    let kept = facts.retry.map(|retry| (retry.attempts, retry.last_error));
+    if let Some((number, error)) = kept.or(facts.parked.map(|entry| (entry.attempts, entry.last_error)))
+        && let Some((_, failed)) = attempts.iter_mut().rev().find(|(attempt, _)| *attempt == number)
+    {
+        failed.error = Some(error);
     }
-    let reply = facts.notes.into_iter().rev().find_map(|note| note.reply);
-    TriggerWhy { name: facts.name, outcome, reason, attempts, reply }
+    let attempts: Vec<_> = attempts.into_iter().map(|(_, attempt)| attempt).collect();
+    let first_is_known = attempts.first().is_none_or(|first| !first.redelivered);
+    let redeliveries = attempts.len().saturating_sub(usize::from(first_is_known));
+    let reply = facts.outcomes.iter().rev().find_map(|outcome| reply(outcome.reply, facts.replies));
+    TriggerWhy { name: facts.name, outcome, reason, attempts, redeliveries, reply }
+}
+
+fn reply(replied: Replied, kept: &HashMap<Position, Box<RawValue>>) -> Option<Box<RawValue>> {
+    let note = |position: Option<Position>, note: &str| {
+        serde_json::value::to_raw_value(&serde_json::json!({"position": position, "note": note})).ok()
+    };
+    match replied {
+        Replied::Nothing => None,
+        Replied::Published(position) => {
+            kept.get(&position).cloned().or_else(|| note(Some(position), "the broker no longer keeps it"))
+        }
+        Replied::Withheld => note(None, "not published: knativebrokerttl is used up, or it is too large"),
+    }
 }
 
 fn fate(facts: &Facts<'_>) -> (Fate, String) {

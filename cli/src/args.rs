@@ -372,7 +372,7 @@ pub(crate) enum CheckMode {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DlqCommand {
-    /// List parked events
+    /// List parked and dead-lettered events
     List(DlqFilter),
     /// Deliver parked events again
     Redrive(DlqFilter),

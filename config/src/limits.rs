@@ -168,10 +168,10 @@ pub const TRIGGER_GENERATIONS_MAX: usize = 100;
 pub const STATE_CACHE_BYTES: usize = 8 << 20;
 /// How long the record of a deleted trigger is kept.
 pub const TRIGGER_GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// Outcome records of the ledger that wait in memory. At it they are written at once, 48 bytes each.
+/// Outcome records of the ledger that wait in memory. At it they are written at once, 64 bytes each.
 pub const LEDGER_BUFFER: usize = 4_096;
 /// Outcome records in one file of the ledger: 16 MiB. Then the next file begins, so that old ones can go.
-pub const LEDGER_FILE_RECORDS: usize = (16 << 20) / 48;
+pub const LEDGER_FILE_RECORDS: usize = (16 << 20) / 64;
 /// Events whose identities are kept in memory before they are sorted into a file: about 1.5 MiB.
 pub const LEDGER_IDENTITIES: usize = 1 << 16;
 /// Name of an attribute of an event, in characters. CloudEvents recommends 20; names made of Kafka headers are longer.

@@ -1,9 +1,10 @@
-//! Parked events: list, show, send again, drop.
+//! Parked events: list, show, send again, drop. And the events that a dead-letter sink took: a list.
 
 use super::Brokers;
 use super::running::Running;
 use crate::dispatch::{blocking, redrive};
 use crate::event::stored;
+use crate::ledger::{Outcome, Verdict};
 use crate::log::Position;
 use crate::parked::{Entry, ParkedId, Query, Reason};
 use crate::state::StateError;
@@ -56,6 +57,29 @@ pub struct ParkedEvent {
     pub event: Option<Box<RawValue>>,
 }
 
+/// An event that a dead-letter sink took, as `fnctl dlq list` prints it. It is no longer ours: only what happened is kept,
+/// for as long as the log keeps the event.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeadLettered {
+    /// The broker.
+    pub broker: String,
+    /// The trigger; its uid if it is deleted.
+    pub trigger: String,
+    /// Where it is in the broker's log.
+    pub position: Position,
+    /// Always `dead-lettered`, beside the reasons of parked events.
+    pub reason: Verdict,
+    /// The subscriber's last status.
+    pub status: Option<u16>,
+    /// Attempts made.
+    pub attempts: u32,
+    /// What the last one ended with, as far as it is kept.
+    pub error: Option<String>,
+    /// When the sink took it.
+    pub dead_lettered_at: Timestamp,
+}
+
 fn as_text<S: serde::Serializer>(id: &ParkedId, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(id)
 }
@@ -104,6 +128,35 @@ impl Brokers {
         let parked = self.shared.parked.clone();
         let entries = blocking(move || parked.list(&stored, EVENT_PAGE_MAX)).await?;
         Ok(entries.into_iter().map(|(id, entry)| self.named(id, entry)).collect())
+    }
+
+    /// The newest events of a broker that dead-letter sinks took, of one trigger or all of them, newest last; at most
+    /// `limits::EVENT_PAGE_MAX`. A broker or a trigger that is not there has none.
+    pub async fn dlq_dead_lettered(
+        &self,
+        broker: &ObjectKey,
+        trigger: Option<&ObjectKey>,
+    ) -> Result<Vec<DeadLettered>, DlqError> {
+        let Some(running) = self.shared.running(broker) else { return Ok(Vec::new()) };
+        let trigger = trigger.map(|key| self.uid_of(key).unwrap_or_default());
+        let ledger = Arc::clone(&running.stores.ledger);
+        let found = blocking(move || {
+            let found = ledger.with_verdict(Verdict::DeadLettered, trigger.as_deref(), EVENT_PAGE_MAX);
+            found.map_err(|error| StateError::Interrupted(error.to_string()))
+        });
+        let named = |outcome: Outcome| DeadLettered {
+            broker: broker.to_string(),
+            trigger: running
+                .subscription(&outcome.trigger)
+                .map_or(outcome.trigger, |known| known.trigger.key.to_string()),
+            position: outcome.position,
+            reason: outcome.verdict,
+            status: outcome.status,
+            attempts: outcome.attempt,
+            error: outcome.remark.words(outcome.status),
+            dead_lettered_at: Timestamp::from_millisecond(outcome.at_ms).unwrap_or_default(),
+        };
+        Ok(found.await?.into_iter().map(named).collect())
     }
 
     /// One parked event with its copy.

@@ -5,6 +5,7 @@ use super::{Brokers, Shared};
 use crate::dispatch::blocking;
 use crate::event::{Event, stored};
 use crate::ingress::Refusal;
+use crate::ledger::Replied;
 use crate::log::{Position, ReadError, Stored};
 use crate::parked::Query;
 use crate::state::{StateError, TriggerRecord};
@@ -14,6 +15,7 @@ use fnctl_config::snapshot::ObjectKey;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -201,10 +203,19 @@ async fn explain(
 ) -> Result<Why, InspectError> {
     let position = stored.position;
     let line = why::line(position, stored.appended_at_ms, &event);
+    let ledger = Arc::clone(&running.stores.ledger);
+    let outcomes =
+        blocking(move || ledger.outcomes(position).map_err(|error| StateError::Interrupted(error.to_string()))).await?;
+    let mut replies = HashMap::new();
+    for outcome in &outcomes {
+        if let Replied::Published(at) = outcome.reply
+            && let Some((stored, event)) = read(running, at).await?
+        {
+            replies.insert(at, why::line(at, stored.appended_at_ms, &event));
+        }
+    }
     let (shared, running) = (Arc::clone(shared), Arc::clone(running));
     let triggers = blocking(move || {
-        let outcomes =
-            running.stores.ledger.outcomes(position).map_err(|error| StateError::Interrupted(error.to_string()))?;
         let names: std::collections::BTreeMap<_, _> = running.triggers().into_iter().collect();
         let mut triggers = Vec::new();
         for (uid, record) in shared.state.triggers()? {
@@ -222,6 +233,7 @@ async fn explain(
                 parked: parked(&shared, &uid, &record, position)?,
                 notes: running.stores.notes.of(&uid, position),
                 record: &record,
+                replies: &replies,
             };
             triggers.push(why::explain(facts));
         }

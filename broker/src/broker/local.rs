@@ -6,6 +6,7 @@ use fnctl_config::snapshot::Destination;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use std::sync::Weak;
+use std::time::Duration;
 use tokio::time::Instant;
 
 #[derive(Debug)]
@@ -31,6 +32,7 @@ impl Deliver for ToBroker {
                 headers: ::http::HeaderMap::new(),
                 body: body.into(),
                 duration: begin.elapsed(),
+                waited: Duration::ZERO,
                 instance: None,
             })
         }

@@ -50,6 +50,8 @@ pub struct Metrics {
 impl Running {
     pub(super) async fn open(shared: &Shared, broker: &Arc<Broker>) -> Result<Self, ApplyError> {
         let (log, segments, ledger) = open_files(shared, broker).await?;
+        let was_orderly = segments.as_ref().is_none_or(|segments| segments.recovery().clean);
+        let unsure_before = if was_orderly { Arc::default() } else { log.next().borrow().clone().into() };
         let stores = Stores {
             broker_uid: broker.uid.clone(),
             log,
@@ -59,6 +61,7 @@ impl Running {
             notes: Arc::new(Notes::default()),
             counts: Arc::new(Counts::default()),
             deliver: Arc::clone(&shared.deliver),
+            unsure_before,
         };
         let (dispatcher, commands) = Dispatcher::new(stores.clone());
         let stop = watch::Sender::new(false);

@@ -32,6 +32,7 @@ enum Step {
     Reply(&'static str),
     Text(&'static str),
     Hang,
+    Reset,
     NotAdmitted,
 }
 
@@ -68,7 +69,8 @@ impl Deliver for Scripted {
                     headers,
                     body: body.into(),
                     duration: Duration::from_millis(3),
-                    instance: None,
+                    waited: Duration::from_millis(1),
+                    instance: Some("a-00001".to_owned()),
                 })
             };
             match step {
@@ -79,6 +81,10 @@ impl Deliver for Scripted {
                     answer(200, crate::event::http::encode_binary(&reply), "")
                 }
                 Step::Hang => std::future::pending().await,
+                Step::Reset => {
+                    let (reason, duration) = ("connection reset by a peer".to_owned(), Duration::ZERO);
+                    Outcome::Failed { reason, duration }
+                }
                 Step::NotAdmitted => Outcome::NotAdmitted { reason: "the queue is full".to_owned() },
             }
         }
@@ -263,6 +269,11 @@ async fn a_refusal_goes_to_the_dead_letter_sink_at_once_with_its_reason() {
     assert_eq!(marks[1], ("knativeerrorcode".to_owned(), "400".to_owned()));
     assert_eq!(marks[2].0, "knativeerrordata");
     node.fate("1", "a", Fate::DeadLettered).await;
+    assert!(node.brokers.dlq_list(&DlqQuery::default()).await.unwrap().is_empty(), "it is not kept here");
+    let taken = node.brokers.dlq_dead_lettered(&key("main"), Some(&key("a"))).await.unwrap();
+    assert_eq!((taken.len(), taken[0].position.to_string().as_str(), taken[0].status), (1, "0:0", Some(400)));
+    assert_eq!(taken[0].error.as_deref(), Some("the subscriber answered 400"));
+    assert!(node.brokers.dlq_dead_lettered(&key("main"), Some(&key("b"))).await.unwrap().is_empty());
     node.brokers.drain().await;
 }
 
@@ -298,7 +309,8 @@ async fn a_loop_of_replies_ends() {
     let calls = node.calls(255).await;
     assert_eq!(calls.len(), 255);
     let last = node.fate("reply-254", "a", Fate::Delivered).await;
-    assert_eq!(last.reply.unwrap().position, None, "the last reply is not published");
+    let said = last.reply.expect("it answered").get().to_owned();
+    assert!(said.contains("not published") && !said.contains("0:"), "{said}");
     assert_eq!(node.deliver.calls.lock().unwrap().len(), 255);
     node.brokers.drain().await;
 }
@@ -361,6 +373,49 @@ async fn a_restart_delivers_again_only_what_was_not_done() {
     let answers = again.brokers.why(&key("main"), "2", None).await.unwrap().unwrap();
     let waiting = answers[0].triggers.iter().find(|trigger| trigger.name == "b").unwrap();
     assert_eq!(waiting.outcome, Fate::Retrying, "the saved attempt waits for its time");
+    again.brokers.drain().await;
+}
+
+#[tokio::test]
+async fn what_became_of_events_is_known_after_a_restart() {
+    let log = || LogChoice::Segments(crate::log::segment::Options::default());
+    let scripts: &[(&'static str, &[Step])] =
+        &[("a", &[Step::Status(500), Step::Reply("z")]), ("b", &[Step::Reset, Step::Text("hello")])];
+    let node = Node::new(log(), scripts).await;
+    let soon = Delivery { backoff_delay: Duration::from_millis(1), ..delivery(3) };
+    for trigger in [trigger("a", "x"), trigger("b", "y")] {
+        node.add(Trigger { delivery: Some(soon.clone()), ..trigger }).await;
+    }
+    node.send("1", "x").await;
+    node.send("2", "y").await;
+    let explained = async |node: &Node, id: &str, trigger: &str| {
+        let why = loop {
+            let answers = node.brokers.why(&key("main"), id, None).await.unwrap().unwrap();
+            let found = answers.into_iter().flat_map(|why| why.triggers).find(|one| one.name == trigger);
+            match found.filter(|found| found.outcome == Fate::Delivered) {
+                Some(found) => break found,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        serde_json::to_value(why).unwrap()
+    };
+    let before = [explained(&node, "1", "a").await, explained(&node, "2", "b").await];
+    assert_eq!(before[1]["attempts"][0]["error"], "connection reset by a peer");
+    node.brokers.drain().await;
+    let Node { brokers, directory, .. } = node;
+    drop(brokers);
+
+    let again = Node::at(directory, log(), scripts).await;
+    again.add(trigger("a", "x")).await;
+    again.add(trigger("b", "y")).await;
+    let after = [explained(&again, "1", "a").await, explained(&again, "2", "b").await];
+    assert_eq!(before[0], after[0], "statuses say it all, and the reply is in the log");
+    assert_eq!((&after[0]["reply"]["id"], &after[0]["reply"]["type"]), (&"reply-2".into(), &"z".into()));
+    assert_eq!((&after[0]["redeliveries"], &after[0]["attempts"][1]["waitedMs"]), (&1.into(), &1.into()));
+    assert_eq!(after[0]["attempts"][1]["instance"], "a-00001");
+    let words = [0, 1].map(|number| after[1]["attempts"][number]["error"].as_str().unwrap_or_default().to_owned());
+    assert_eq!(words[0], "there was no answer; the exact words are not kept over a restart");
+    assert_eq!(words[1], "the answer's body is no event");
     again.brokers.drain().await;
 }
 

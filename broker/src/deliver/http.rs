@@ -66,9 +66,14 @@ impl Deliver for HttpDeliver {
             let ended = timeout(limit, self.attempt(&parcel)).await;
             let duration = begin.elapsed();
             match ended {
-                Ok(Ok((status, headers, body))) => {
-                    Outcome::Answered(Answered { status, headers, body, duration, instance: None })
-                }
+                Ok(Ok((status, headers, body))) => Outcome::Answered(Answered {
+                    status,
+                    headers,
+                    body,
+                    duration,
+                    waited: Duration::ZERO,
+                    instance: None,
+                }),
                 Ok(Err(Failure::Broken(reason))) => Outcome::Failed { reason, duration },
                 Ok(Err(Failure::Forbidden(reason))) => Outcome::Forbidden { reason },
                 Err(_) => Outcome::Failed { reason: format!("no answer within {limit:?}"), duration },

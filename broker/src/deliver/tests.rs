@@ -17,7 +17,14 @@ fn answered(status: u16, headers: &[(&'static str, &'static str)], body: &'stati
     let header =
         |(name, value): &(&'static str, &'static str)| (HeaderName::from_static(name), HeaderValue::from_static(value));
     let headers: HeaderMap = headers.iter().map(header).collect();
-    Outcome::Answered(Answered { status, headers, body: body.into(), duration: Duration::ZERO, instance: None })
+    Outcome::Answered(Answered {
+        status,
+        headers,
+        body: body.into(),
+        duration: Duration::ZERO,
+        waited: Duration::ZERO,
+        instance: None,
+    })
 }
 
 #[test]

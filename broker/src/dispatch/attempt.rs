@@ -2,15 +2,15 @@
 //! in the parked store.
 
 use super::lane::{Ended, History, Item};
-use crate::deliver::answer::{self, Meaning, Strictness};
+use crate::deliver::answer::{self, Meaning, Remark, Strictness};
 use crate::deliver::{Deliver, Parcel};
 use crate::event::{Event, TTL, Value, stored};
-use crate::ledger::{Ledger, Outcome, Verdict};
+use crate::ledger::{Before, Ledger, Outcome, Replied, Verdict};
 use crate::log::{AppendError, EventLog, Position};
 use crate::parked::{Entry, Parked, Reason};
 use crate::retry::{self, Next};
 use crate::state::{Retry, State, StateError};
-use crate::why::{Note, Notes, Reply};
+use crate::why::{Note, Notes};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use fnctl_config::limits::{BROKER_TTL, DISPATCH_PAUSE};
@@ -31,6 +31,8 @@ pub(crate) struct Stores {
     pub(crate) notes: Arc<Notes>,
     pub(crate) counts: Arc<super::Counts>,
     pub(crate) deliver: Arc<dyn Deliver>,
+    /// Where the log ended when it was opened after an end without order; nothing after an orderly one.
+    pub(crate) unsure_before: Arc<[Position]>,
 }
 
 /// A trigger as its attempts see it.
@@ -79,8 +81,8 @@ pub(crate) async fn redrive(
         return Err(meaning.note.unwrap_or_default());
     }
     let reply = work.publish(&event, &meaning).await;
-    work.note(1, &meaning, reply);
-    work.record(Verdict::Redriven, 1, Some(&meaning));
+    work.note(1, &meaning);
+    work.record(Verdict::Redriven, 1, Some(&meaning), reply);
     Ok(())
 }
 
@@ -97,7 +99,7 @@ impl Work<'_> {
             None => match self.read().await {
                 Ok(Some(event)) => event,
                 Ok(None) => {
-                    self.record(Verdict::Expired, item.history.attempts, None);
+                    self.record(Verdict::Expired, item.history.attempts, None, Replied::Nothing);
                     return Ok(Ended::Settled);
                 }
                 Err(ended) => return Ok(with(ended, item.history)),
@@ -134,22 +136,22 @@ impl Work<'_> {
         history.attempts = attempt;
         if next == Next::Done {
             let reply = self.publish(event, &meaning).await;
-            self.note(attempt, &meaning, reply);
-            self.record(Verdict::Delivered, attempt, Some(&meaning));
+            self.note(attempt, &meaning);
+            self.record(Verdict::Delivered, attempt, Some(&meaning), reply);
             return Ok(Ended::Settled);
         }
-        self.note(attempt, &meaning, None);
+        self.note(attempt, &meaning);
         history.status = meaning.status;
         history.error = meaning.note.clone().unwrap_or_default();
         history.data = meaning.error_data.clone();
         match next {
             Next::Again { after } => {
-                self.record(Verdict::Retrying, attempt, Some(&meaning));
+                self.record(Verdict::Retrying, attempt, Some(&meaning), Replied::Nothing);
                 self.again(after, history).await
             }
             Next::DeadLetter => match &self.subscription.delivery.dead_letter {
                 Some(sink) => {
-                    self.record(Verdict::Retrying, attempt, Some(&meaning));
+                    self.record(Verdict::Retrying, attempt, Some(&meaning), Replied::Nothing);
                     self.dead_letter(event, sink, history, 0).await
                 }
                 None => self.park(event, &history, Reason::Exhausted, Some(&meaning)).await,
@@ -179,8 +181,10 @@ impl Work<'_> {
         match retry::next(meaning.ended, made + 1, &delivery, 0.0) {
             Next::Done => {
                 let reply = self.publish(event, &meaning).await;
-                self.note(history.attempts, &meaning, reply);
-                self.record(Verdict::DeadLettered, history.attempts, Some(&meaning));
+                // The sink took it: what is to be said is why the subscriber did not.
+                let remark = history.status.map(|_| Remark::Status).unwrap_or_default();
+                let refused = Meaning { status: history.status, remark, ..meaning };
+                self.record(Verdict::DeadLettered, history.attempts, Some(&refused), reply);
                 Ok(Ended::Settled)
             }
             Next::Wait { after } => {
@@ -212,18 +216,14 @@ impl Work<'_> {
     }
 
     /// Publishes the replies durably, however long the log takes: until then the event is not done, and a stop of the
-    /// node delivers it again. Answers what is to be said of the reply.
-    async fn publish(&self, event: &Event, meaning: &Meaning) -> Option<Reply> {
-        let first = meaning.replies.first()?;
-        let mut reply = Reply {
-            id: first.id().to_owned(),
-            source: first.source().to_owned(),
-            kind: first.kind().to_owned(),
-            position: None,
-        };
+    /// node delivers it again. Answers where the first one is.
+    async fn publish(&self, event: &Event, meaning: &Meaning) -> Replied {
+        if meaning.replies.is_empty() {
+            return Replied::Nothing;
+        }
         let left = ttl(event) - 1;
         if left <= 0 {
-            return Some(reply);
+            return Replied::Withheld;
         }
         let records: Vec<_> = meaning
             .replies
@@ -237,12 +237,11 @@ impl Work<'_> {
         loop {
             match self.stores.log.append(records.clone()).await {
                 Ok(positions) => {
-                    reply.position = positions.first().copied();
-                    return Some(reply);
+                    return positions.first().copied().map_or(Replied::Nothing, Replied::Published);
                 }
                 Err(error @ AppendError::TooLarge { .. }) => {
                     tracing::error!(trigger = %self.subscription.trigger.key, position = %self.position, error = %error, "reply not published");
-                    return Some(reply);
+                    return Replied::Withheld;
                 }
                 Err(error) => {
                     tracing::warn!(trigger = %self.subscription.trigger.key, position = %self.position, error = %error, "reply not published yet");
@@ -287,7 +286,7 @@ impl Work<'_> {
         };
         let (parked, record) = (self.stores.parked.clone(), stored::encode(event));
         super::blocking(move || parked.park(&[(entry, record)])).await?;
-        self.record(Verdict::Parked, history.attempts, meaning);
+        self.record(Verdict::Parked, history.attempts, meaning, Replied::Nothing);
         Ok(Ended::Settled)
     }
 
@@ -303,15 +302,23 @@ impl Work<'_> {
         marked
     }
 
-    fn record(&self, verdict: Verdict, attempt: u32, meaning: Option<&Meaning>) {
+    fn record(&self, verdict: Verdict, attempt: u32, meaning: Option<&Meaning>, reply: Replied) {
         self.stores.counts.count(verdict);
+        let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        let is_behind = |end: &Position| end.partition() == self.position.partition() && self.position < *end;
+        let is_unsure = self.stores.unsure_before.iter().any(is_behind);
         let outcome = Outcome {
             position: self.position,
             trigger: self.subscription.trigger.uid.clone(),
             verdict,
             attempt,
             status: meaning.and_then(|meaning| meaning.status),
-            duration_ms: meaning.map_or(0, |meaning| u32::try_from(meaning.duration.as_millis()).unwrap_or(u32::MAX)),
+            duration_ms: meaning.map_or(0, |meaning| millis(meaning.duration)),
+            waited_ms: meaning.map_or(0, |meaning| millis(meaning.waited)),
+            instance: meaning.and_then(|meaning| meaning.instance.clone()),
+            remark: meaning.map(|meaning| meaning.remark).unwrap_or_default(),
+            reply,
+            before: if is_unsure { Before::Unknown } else { Before::Known },
             at_ms: Timestamp::now().as_millisecond(),
         };
         if let Err(error) = self.stores.ledger.record(&outcome) {
@@ -320,9 +327,10 @@ impl Work<'_> {
         }
     }
 
-    fn note(&self, attempt: u32, meaning: &Meaning, reply: Option<Reply>) {
-        let note = Note { attempt, text: meaning.note.clone(), instance: meaning.instance.clone(), reply };
-        self.stores.notes.add(&self.subscription.trigger.uid, self.position, note);
+    fn note(&self, attempt: u32, meaning: &Meaning) {
+        if let Some(text) = meaning.note.clone() {
+            self.stores.notes.add(&self.subscription.trigger.uid, self.position, Note { attempt, text });
+        }
     }
 }
 

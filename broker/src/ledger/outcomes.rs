@@ -1,23 +1,28 @@
 //! The stream of outcomes: fixed records in files of `limits::LEDGER_FILE_RECORDS`.
 //!
 //! ```text
-//!   0        12         16        20        24       26     27   28       36    44      48
-//!   position │ trigger  │ attempt │ duration │ status │ verdict │ 0 │ at    │ 0   │ CRC32C │
+//!   0          12        16        20         24       26        27       28   36      48         52       56    60
+//!   position │ trigger │ attempt │ duration │ status │ verdict │ remark │ at │ reply │ instance │ waited │ bits │ CRC32C
 //! ```
-//! Triggers are numbered by a small dictionary beside it, one JSON string a line, synced before a number is used.
+//! Triggers and instances are numbered by small dictionaries beside it, one JSON string a line, synced before a number is
+//! used; instance 0 is none.
 
-use super::{Outcome, Verdict};
+use super::{Before, Outcome, Replied, Verdict};
+use crate::deliver::answer::Remark;
 use crate::log::Position;
 use crate::vfs::{File, Vfs, open_or_create};
 use fnctl_config::limits;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const RECORD: usize = 48;
+const RECORD: usize = 64;
+/// Where the checksum stands: behind all that it is of.
+const CHECKSUM: usize = 60;
 const SUFFIX: &str = ".outcomes";
-const DICTIONARY: &str = "triggers.names";
+const TRIGGERS: &str = "triggers.names";
+const INSTANCES: &str = "instances.names";
 
 #[derive(Debug)]
 pub(super) struct Outcomes {
@@ -25,7 +30,8 @@ pub(super) struct Outcomes {
     directory: PathBuf,
     files: BTreeMap<u64, Segment>,
     waiting: Vec<u8>,
-    names: Names,
+    triggers: Names,
+    instances: Names,
 }
 
 /// One file, and the positions that its records speak of, per partition.
@@ -38,18 +44,30 @@ struct Segment {
 
 impl Outcomes {
     pub(super) fn open(vfs: &Arc<dyn Vfs>, directory: &Path) -> io::Result<Self> {
-        let names = Names::open(vfs, directory)?;
+        let triggers = Names::open(vfs, &directory.join(TRIGGERS))?;
+        let instances = Names::open(vfs, &directory.join(INSTANCES))?;
         let mut files = BTreeMap::new();
         for name in vfs.list(directory)? {
             let Some(number) = name.strip_suffix(SUFFIX).and_then(|number| number.parse().ok()) else { continue };
             files.insert(number, Segment::open(vfs.open(&directory.join(name))?)?);
         }
-        Ok(Self { vfs: Arc::clone(vfs), directory: directory.to_owned(), files, waiting: Vec::new(), names })
+        Ok(Self {
+            vfs: Arc::clone(vfs),
+            directory: directory.to_owned(),
+            files,
+            waiting: Vec::new(),
+            triggers,
+            instances,
+        })
     }
 
     pub(super) fn record(&mut self, outcome: &Outcome) -> io::Result<()> {
-        let trigger = self.names.number(&outcome.trigger)?;
-        self.waiting.extend_from_slice(&encode(outcome, trigger));
+        let trigger = self.triggers.number(&outcome.trigger)?;
+        let instance = match &outcome.instance {
+            Some(instance) => self.instances.number(instance)?.saturating_add(1),
+            None => 0,
+        };
+        self.waiting.extend_from_slice(&encode(outcome, trigger, instance));
         if self.waiting.len() >= limits::LEDGER_BUFFER * RECORD { self.flush() } else { Ok(()) }
     }
 
@@ -80,6 +98,32 @@ impl Outcomes {
         Ok(found)
     }
 
+    pub(super) fn with_verdict(
+        &self,
+        verdict: Verdict,
+        trigger: Option<&str>,
+        limit: usize,
+    ) -> io::Result<Vec<Outcome>> {
+        let mut found = VecDeque::new();
+        let mut take = |record: &[u8; RECORD]| {
+            if record[26] != code(verdict) || !is_whole(record) {
+                return;
+            }
+            let Some(outcome) = self.read(record) else { return };
+            if trigger.is_none_or(|trigger| trigger == outcome.trigger) {
+                if found.len() == limit {
+                    found.pop_front();
+                }
+                found.push_back(outcome);
+            }
+        };
+        for segment in self.files.values() {
+            segment.scan(&mut take)?;
+        }
+        self.waiting.as_chunks::<RECORD>().0.iter().for_each(take);
+        Ok(found.into())
+    }
+
     pub(super) fn trim(&mut self, start: &[Position]) -> io::Result<()> {
         let newest = self.files.keys().next_back().copied();
         let old =
@@ -107,7 +151,11 @@ impl Outcomes {
         if place(record) != position || !is_whole(record) {
             return None;
         }
-        decode(record, |number| self.names.name(number))
+        self.read(record)
+    }
+
+    fn read(&self, record: &[u8; RECORD]) -> Option<Outcome> {
+        decode(record, |number| self.triggers.name(number), |number| self.instances.name(number))
     }
 
     fn path(&self, number: u64) -> PathBuf {
@@ -170,7 +218,7 @@ fn widen(span: &mut BTreeMap<u32, (Position, Position)>, position: Position) {
     *last = position.max(*last);
 }
 
-/// Numbers of triggers, so that a record needs four bytes for one.
+/// Numbers of names, so that a record needs four bytes for one.
 #[derive(Debug)]
 struct Names {
     file: Arc<dyn File>,
@@ -180,8 +228,8 @@ struct Names {
 }
 
 impl Names {
-    fn open(vfs: &Arc<dyn Vfs>, directory: &Path) -> io::Result<Self> {
-        let file = open_or_create(vfs.as_ref(), &directory.join(DICTIONARY))?;
+    fn open(vfs: &Arc<dyn Vfs>, path: &Path) -> io::Result<Self> {
+        let file = open_or_create(vfs.as_ref(), path)?;
         let mut text = vec![0; usize::try_from(file.length()?).map_err(io::Error::other)?];
         file.read_exact_at(0, &mut text)?;
         let mut names = Self { file, length: 0, numbers: HashMap::new(), names: Vec::new() };
@@ -220,7 +268,7 @@ impl Names {
     }
 }
 
-fn encode(outcome: &Outcome, trigger: u32) -> [u8; RECORD] {
+fn encode(outcome: &Outcome, trigger: u32, instance: u32) -> [u8; RECORD] {
     let mut record = [0; RECORD];
     record[..12].copy_from_slice(&outcome.position.to_key());
     record[12..16].copy_from_slice(&trigger.to_le_bytes());
@@ -228,29 +276,57 @@ fn encode(outcome: &Outcome, trigger: u32) -> [u8; RECORD] {
     record[20..24].copy_from_slice(&outcome.duration_ms.to_le_bytes());
     record[24..26].copy_from_slice(&outcome.status.unwrap_or(0).to_le_bytes());
     record[26] = code(outcome.verdict);
+    record[27] = remark_code(outcome.remark);
     record[28..36].copy_from_slice(&outcome.at_ms.to_le_bytes());
-    let checksum = crc32c::crc32c(&record[..44]);
-    record[44..].copy_from_slice(&checksum.to_le_bytes());
+    record[48..52].copy_from_slice(&instance.to_le_bytes());
+    record[52..56].copy_from_slice(&outcome.waited_ms.to_le_bytes());
+    record[56] = match outcome.reply {
+        Replied::Nothing => 0,
+        Replied::Published(position) => {
+            record[36..48].copy_from_slice(&position.to_key());
+            PUBLISHED
+        }
+        Replied::Withheld => WITHHELD,
+    };
+    record[57] = u8::from(outcome.before == Before::Unknown);
+    let checksum = crc32c::crc32c(&record[..CHECKSUM]);
+    record[CHECKSUM..].copy_from_slice(&checksum.to_le_bytes());
     record
 }
 
+const PUBLISHED: u8 = 1;
+const WITHHELD: u8 = 2;
+
 fn is_whole(record: &[u8; RECORD]) -> bool {
-    crc32c::crc32c(&record[..44]).to_le_bytes() == record[44..]
+    crc32c::crc32c(&record[..CHECKSUM]).to_le_bytes() == record[CHECKSUM..]
 }
 
 fn place(record: &[u8; RECORD]) -> Position {
     Position::from_key(part(record, 0))
 }
 
-fn decode<'a>(record: &[u8; RECORD], name: impl FnOnce(u32) -> Option<&'a str>) -> Option<Outcome> {
+fn decode<'a>(
+    record: &[u8; RECORD],
+    trigger: impl FnOnce(u32) -> Option<&'a str>,
+    instance: impl FnOnce(u32) -> Option<&'a str>,
+) -> Option<Outcome> {
     let status = u16::from_le_bytes(part(record, 24));
     Some(Outcome {
         position: place(record),
-        trigger: name(u32::from_le_bytes(part(record, 12)))?.to_owned(),
+        trigger: trigger(u32::from_le_bytes(part(record, 12)))?.to_owned(),
         verdict: verdict(record[26])?,
         attempt: u32::from_le_bytes(part(record, 16)),
         status: (status != 0).then_some(status),
         duration_ms: u32::from_le_bytes(part(record, 20)),
+        waited_ms: u32::from_le_bytes(part(record, 52)),
+        instance: u32::from_le_bytes(part(record, 48)).checked_sub(1).and_then(instance).map(str::to_owned),
+        remark: remark(record[27])?,
+        reply: match record[56] {
+            PUBLISHED => Replied::Published(Position::from_key(part(record, 36))),
+            WITHHELD => Replied::Withheld,
+            _ => Replied::Nothing,
+        },
+        before: if record[57] == 0 { Before::Known } else { Before::Unknown },
         at_ms: i64::from_le_bytes(part(record, 28)),
     })
 }
@@ -275,4 +351,22 @@ fn code(verdict: Verdict) -> u8 {
 fn verdict(code: u8) -> Option<Verdict> {
     use Verdict::{DeadLettered, Delivered, Expired, Parked, Redriven, Retrying};
     [Delivered, Retrying, DeadLettered, Parked, Expired, Redriven].into_iter().find(|&known| self::code(known) == code)
+}
+
+fn remark_code(remark: Remark) -> u8 {
+    match remark {
+        Remark::None => 0,
+        Remark::Status => 1,
+        Remark::Unanswered => 2,
+        Remark::Forbidden => 3,
+        Remark::InvalidReply => 4,
+        Remark::NoEvent => 5,
+        Remark::IgnoredBody => 6,
+    }
+}
+
+fn remark(code: u8) -> Option<Remark> {
+    use Remark::{Forbidden, IgnoredBody, InvalidReply, NoEvent, None, Status, Unanswered};
+    let all = [None, Status, Unanswered, Forbidden, InvalidReply, NoEvent, IgnoredBody];
+    all.into_iter().find(|&known| remark_code(known) == code)
 }

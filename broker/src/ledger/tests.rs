@@ -16,6 +16,11 @@ fn outcome(offset: u64, trigger: &str, attempt: u32) -> Outcome {
         attempt,
         status: (attempt != 2).then_some(503),
         duration_ms: 12,
+        waited_ms: 3,
+        instance: (attempt != 2).then(|| format!("{trigger}-00001")),
+        remark: if attempt == 2 { Remark::Unanswered } else { Remark::Status },
+        reply: [Replied::Nothing, Replied::Published(at(offset + 1)), Replied::Withheld][attempt as usize % 3],
+        before: if attempt == 1 { Before::Unknown } else { Before::Known },
         at_ms: 1_700_000_000_000,
     }
 }

@@ -166,13 +166,23 @@ pub(super) async fn parked(
     Path((namespace, broker)): Path<(String, String)>,
     Query(which): Query<Which>,
 ) -> Response {
-    match all_parked(&parts.brokers, &namespace, &broker, &which).await {
-        Ok(entries) => lines(stream::iter(entries.into_iter().map(|entry| json!(entry))).boxed()),
-        Err(error) => failed(&error),
-    }
+    let entries = match all_parked(&parts.brokers, &namespace, &broker, &which).await {
+        Ok(entries) => entries,
+        Err(error) => return failed(&error),
+    };
+    let key = ObjectKey::new(&*namespace, broker);
+    let trigger = which.trigger.as_ref().map(|trigger| ObjectKey::new(namespace, trigger));
+    let taken = match parts.brokers.dlq_dead_lettered(&key, trigger.as_ref()).await {
+        Ok(taken) => taken,
+        Err(error) => return failed(&error),
+    };
+    let taken = taken.into_iter().map(|event| json!(event));
+    let taken = taken.filter(|event| which.reason.as_ref().is_none_or(|reason| event["reason"] == json!(reason)));
+    let all: Vec<Value> = entries.into_iter().map(|entry| json!(entry)).chain(taken).collect();
+    lines(stream::iter(all).boxed())
 }
 
-/// Sends every matching event again; those that are not taken stay, with the reason.
+/// Sends every matching parked event again; what a dead-letter sink took is no longer ours to send. Those that are not taken stay, with the reason.
 pub(super) async fn redrive(
     State(parts): State<Parts>,
     Path((namespace, broker)): Path<(String, String)>,

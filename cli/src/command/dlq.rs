@@ -1,4 +1,4 @@
-//! `fnctl dlq`: events that no subscriber took, and how to send them again.
+//! `fnctl dlq`: events that no subscriber took, and how to send those again that are parked.
 
 use crate::args::{DlqCommand, DlqFilter, Scope};
 use crate::failure::Failure;
@@ -30,20 +30,18 @@ async fn list(target: &Target, filter: &DlqFilter) -> Result<(), Failure> {
         return entries.iter().try_for_each(output::json);
     }
     if entries.is_empty() {
-        output::say(format!("broker {:?} has no parked events", filter.broker));
+        output::say(format!("broker {:?} has no parked or dead-lettered events", filter.broker));
         return Ok(());
     }
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let rows = entries.iter().map(|entry| {
-        let event = [&entry["event"]["type"], &entry["event"]["id"]].map(text);
-        [
-            vec![text(&entry["trigger"]), text(&entry["reason"]), text(&entry["attempts"])],
-            event.to_vec(),
-            vec![text(&entry["error"])],
-        ]
-        .concat()
-    });
-    output::data(output::table(&["TRIGGER", "REASON", "ATTEMPTS", "TYPE", "ID", "LAST ERROR"], rows))
+    let text = |value: &Value| match value {
+        Value::Null => "not kept".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let row = |entry: &Value| {
+        ["trigger", "reason", "attempts", "position", "error"].map(|field| text(&entry[field])).to_vec()
+    };
+    output::data(output::table(&["TRIGGER", "REASON", "ATTEMPTS", "POSITION", "LAST ERROR"], entries.iter().map(row)))
 }
 
 async fn redrive(target: &Target, filter: &DlqFilter) -> Result<(), Failure> {

@@ -209,7 +209,9 @@ async fn why(arguments: EventWhy, scope: &Scope) -> Result<(), Failure> {
 fn explain(answer: &Value) -> Result<(), Failure> {
     let event = &answer["event"];
     let triggers = answer["triggers"].as_array().map_or(&[][..], Vec::as_slice);
-    output::data(format!("event {} from {} ({})", text(&event["id"]), text(&event["source"]), text(&event["type"])))?;
+    let about = event["subject"].as_str().map(|subject| format!(" about {subject}")).unwrap_or_default();
+    let (id, source, kind) = (text(&event["id"]), text(&event["source"]), text(&event["type"]));
+    output::data(format!("event {id} from {source} ({kind}){about}"))?;
     output::data(format!("  accepted {} at position {}", text(&event["acceptedAt"]), text(&event["position"])))?;
     if triggers.is_empty() {
         output::data("  no trigger reads this broker")?;
@@ -220,19 +222,32 @@ fn explain(answer: &Value) -> Result<(), Failure> {
             output::data(format!("    {reason}"))?;
         }
         for attempt in trigger["attempts"].as_array().map_or(&[][..], Vec::as_slice) {
-            let error = attempt["error"].as_str().map(|error| format!(": {error}")).unwrap_or_default();
-            output::data(format!(
-                "    {} status {} after {} ms{error}",
-                text(&attempt["at"]),
-                attempt["status"],
-                attempt["durationMs"]
-            ))?;
+            output::data(format!("    {}", attempted(attempt)))?;
         }
         if trigger["reply"].is_object() {
             output::data(format!("    reply {}", trigger["reply"]))?;
         }
     }
     Ok(())
+}
+
+/// One attempt in one line.
+fn attempted(attempt: &Value) -> String {
+    let status = attempt["status"].as_u64().map_or_else(|| "no answer".to_owned(), |status| format!("status {status}"));
+    let mut line = format!("{} {status} after {} ms", text(&attempt["at"]), attempt["durationMs"]);
+    if let Some(instance) = attempt["instance"].as_str() {
+        line.push_str(&format!(" from {instance}"));
+    }
+    if attempt["waitedMs"].as_u64().is_some_and(|waited| waited > 0) {
+        line.push_str(&format!(", {} ms of it waiting for room or an instance", attempt["waitedMs"]));
+    }
+    if attempt["redelivered"] == true {
+        line.push_str("; redelivered: the node had ended without order, an attempt before is not known");
+    }
+    if let Some(error) = attempt["error"].as_str() {
+        line.push_str(&format!(": {error}"));
+    }
+    line
 }
 
 fn check(arguments: &EventCheck) -> Result<(), Failure> {

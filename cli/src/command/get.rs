@@ -146,7 +146,10 @@ fn table_request(path: &str) -> Result<http::Request<Vec<u8>>, Failure> {
 
 /// A column of ours beside the server's, for functions: how many instances their revisions have.
 enum Functions<'a> {
-    Asked { target: &'a Target, namespace: Option<&'a str> },
+    Asked {
+        target: &'a Target,
+        namespace: Option<&'a str>,
+    },
     /// Another kind is asked for.
     No,
 }

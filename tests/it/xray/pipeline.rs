@@ -22,6 +22,41 @@ spec:
   subscriber: {ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: display}}
 ";
 
+/// From the put to the processed copy, by one question.
+#[test]
+fn the_way_of_one_picture_is_told_by_one_why() {
+    let Some(hospital) = Hospital::open("") else { return };
+    let folder = Data::fresh();
+    let films = hospital.films(20_009..=20_009, folder.path());
+    until_zero(&hospital);
+    hospital.put(folder.path());
+    let events = hospital.results(1);
+    let notice = created(&events).next().expect("a notice");
+    let id = text(&notice["id"]);
+    hospital.outcomes(id, "xray");
+    let why = hospital.node.json(&["event", "why", id, "--broker", "xray", "--trigger", "xray"]);
+
+    let (event, row) = (&why["event"], &why["triggers"][0]);
+    assert_eq!(event["subject"], films[0].key, "the put");
+    assert_eq!(event["data"]["s3"]["bucket"]["name"], "xray-in");
+    assert!(event["data"]["eventTime"].is_string() && event["acceptedAt"].is_string(), "put and notice: {event}");
+    assert_eq!(event["data"]["s3"]["configurationId"], "xray-in", "the source: {event}");
+    let attempt = &row["attempts"][0];
+    assert!(attempt["waitedMs"].is_u64() && attempt["durationMs"].is_u64(), "the wait for an instance: {row}");
+    assert_eq!(attempt["instance"], "xray-00001", "the function: {row}");
+    for (bucket, copy) in [("xray-processed", "processed"), ("xray-research", "research"), ("xray-archive", "archive")]
+    {
+        let place = &row["reply"]["data"][copy];
+        assert_eq!(place["bucket"], bucket, "what it wrote: {row}");
+        assert!(hospital.list(bucket).contains_key(text(&place["key"])), "{place}");
+    }
+    let said = hospital.node.text(&["event", "why", id, "--broker", "xray", "--trigger", "xray"]);
+    assert!(
+        said.contains("from xray-00001") && said.contains(text(&row["reply"]["data"]["processed"]["key"])),
+        "{said}"
+    );
+}
+
 #[test]
 fn every_picture_has_one_result_and_nobody_is_named() {
     let Some(hospital) = Hospital::open("") else { return };

@@ -47,7 +47,14 @@ impl Deliver for Sink {
             }
             self.tried.send_modify(|tried| *tried += 1);
             let (headers, body) = (http::HeaderMap::new(), Bytes::from_static(b"no event"));
-            Outcome::Answered(Answered { status, headers, body, duration: Duration::ZERO, instance: None })
+            Outcome::Answered(Answered {
+                status,
+                headers,
+                body,
+                duration: Duration::ZERO,
+                waited: Duration::ZERO,
+                instance: None,
+            })
         }
         .boxed()
     }

@@ -6,6 +6,7 @@ use crate::failure::{Exit, Failure, code};
 use crate::output;
 use fnctl_broker::broker::EventQuery;
 use fnctl_broker::bucket::{Action, Change};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -159,6 +160,10 @@ async fn path(parts: &Parts, result: &Value) -> Vec<String> {
     lines
 }
 
+fn is_event(line: &RawValue, id: &str) -> bool {
+    serde_json::from_str::<Value>(line.get()).is_ok_and(|event| event["id"] == id)
+}
+
 /// The picture's event whose delivery was answered with this result: where it began, and what each step took.
 async fn origin(parts: &Parts, result_id: &str) -> Vec<String> {
     let query = EventQuery { kind: Some("com.amazonaws.s3.ObjectCreated:Put".to_owned()), ..EventQuery::default() };
@@ -167,7 +172,7 @@ async fn origin(parts: &Parts, result_id: &str) -> Vec<String> {
         let id = event["id"].as_str().unwrap_or_default();
         let Ok(Ok(answers)) = parts.brokers.why(&broker(), id, None).await else { continue };
         let rows = answers.iter().flat_map(|why| &why.triggers);
-        let Some(row) = rows.into_iter().find(|row| row.reply.as_ref().is_some_and(|reply| reply.id == result_id))
+        let Some(row) = rows.into_iter().find(|row| row.reply.as_ref().is_some_and(|reply| is_event(reply, result_id)))
         else {
             continue;
         };
