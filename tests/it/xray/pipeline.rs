@@ -40,7 +40,7 @@ fn the_way_of_one_picture_is_told_by_one_why() {
     assert_eq!(event["subject"], films[0].key, "the put");
     assert_eq!(event["data"]["s3"]["bucket"]["name"], "xray-in");
     assert!(event["data"]["eventTime"].is_string() && event["acceptedAt"].is_string(), "put and notice: {event}");
-    assert_eq!(event["data"]["s3"]["configurationId"], "xray-in", "the source: {event}");
+    assert_eq!(event["data"]["s3"]["configurationId"], "default/xray-in", "the source: {event}");
     let attempt = &row["attempts"][0];
     assert!(attempt["waitedMs"].is_u64() && attempt["durationMs"].is_u64(), "the wait for an instance: {row}");
     assert_eq!(attempt["instance"], "xray-00001", "the function: {row}");
