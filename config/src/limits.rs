@@ -327,6 +327,10 @@ pub const PROJECTION_WAIT_MAX: Duration = Duration::from_secs(5);
 pub const ACTIVITY_INTERVAL: Duration = Duration::from_millis(500);
 /// Time until a reconciler looks again at what waits for something that is no object, or met an error.
 pub const RECONCILE_RETRY_DELAY: Duration = Duration::from_secs(2);
+/// Objects of one kind that are reconciled at the same time; others wait. A node that starts reconciles all it has, and
+/// each takes some tens of kilobytes meanwhile. Far above [`COMPILES_MAX`], and enough that those that wait for the data
+/// plane ([`PROJECTION_WAIT_MAX`]) hold up few others.
+pub const RECONCILES_AT_ONCE_MAX: u16 = 16;
 /// Largest settings file of a node, in bytes. Above it: refused at start.
 pub const NODE_FILE_BYTES_MAX: u64 = 1 << 20;
 

@@ -2,5 +2,6 @@
 //! that feed the data plane.
 
 pub mod apiserver;
+mod informer;
 pub mod project;
 pub mod reconcile;

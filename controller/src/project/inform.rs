@@ -2,6 +2,7 @@
 
 use super::observed::Observer;
 use super::state::{Family, Object, Seen, State};
+use crate::informer;
 use crate::reconcile::Rejected;
 use fnctl_config::api::{Broker, BucketSource, Revision, Route, Trigger};
 use fnctl_config::resolve::Home;
@@ -81,7 +82,7 @@ fn informer<K>(client: &Client, family: Family, wrap: fn(K) -> Object) -> BoxStr
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
-    let events = watcher(Api::<K>::all(client.clone()), watcher::Config::default()).default_backoff();
+    let events = watcher(Api::<K>::all(client.clone()), informer::config()).default_backoff();
     let seen = events.filter_map(move |event| {
         let seen = match event {
             Ok(watcher::Event::Init) => Some(Seen::Restarted(family)),

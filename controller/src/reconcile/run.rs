@@ -4,18 +4,22 @@ use super::activity::{self, Instances};
 use super::artifacts::{Artifacts, Buckets};
 use super::context::{Context, Error, Object, Settings, key_of};
 use super::{broker, bucket_source, configuration, revision, route, service, trigger};
+use crate::informer;
 use crate::project::Observed;
 use fnctl_config::api::condition::{self, Condition, Status};
 use fnctl_config::api::destination::Destination;
 use fnctl_config::api::{Broker, BucketSource, Configuration, Revision, Route, Service, Trigger};
-use fnctl_config::limits::RECONCILE_RETRY_DELAY;
+use fnctl_config::limits::{RECONCILE_RETRY_DELAY, RECONCILES_AT_ONCE_MAX};
 use fnctl_config::snapshot::ObjectKey;
 use futures::future::{BoxFuture, Shared};
-use futures::{FutureExt as _, StreamExt as _};
-use kube::runtime::controller::{Action, Controller};
+use futures::{FutureExt as _, Stream, StreamExt as _};
+use kube::api::PartialObjectMeta;
+use kube::runtime::controller::{Action, Config, Controller};
 use kube::runtime::reflector::{self, ObjectRef, Store, reflector};
 use kube::runtime::{WatchStreamExt as _, watcher};
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client, Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +29,7 @@ use tokio::task::JoinSet;
 pub(super) const RETRY_DELAY: Duration = RECONCILE_RETRY_DELAY;
 
 type Shutdown = Shared<BoxFuture<'static, ()>>;
+type Step = for<'a> fn(&'a ObjectKey, &'a Context) -> BoxFuture<'a, Result<Action, Error>>;
 
 /// The reconcilers of all kinds.
 #[derive(Debug)]
@@ -47,14 +52,15 @@ impl Controllers {
         }
         let context = Arc::new(Context::new(client, settings, ports.clone(), ports.clone(), observed));
         let mut running = JoinSet::new();
-        running.spawn(drive(services(&context), context.clone(), shutdown.clone()));
-        running.spawn(drive(configurations(&context), context.clone(), shutdown.clone()));
-        running.spawn(drive(all::<Revision>(&context), context.clone(), shutdown.clone()));
-        running.spawn(drive(routes(&context), context.clone(), shutdown.clone()));
-        running.spawn(drive(all::<Broker>(&context), context.clone(), shutdown.clone()));
-        running.spawn(drive(triggers(&context), context.clone(), shutdown.clone()));
-        running.spawn(drive(sources(&context), context.clone(), shutdown.clone()));
-        running.spawn(activity::run(context, ports, shutdown));
+        let (of, until) = (|| context.clone(), || shutdown.clone());
+        running.spawn(drive(services(&context), Service::reconcile, of(), until()));
+        running.spawn(drive(configurations(&context), Configuration::reconcile, of(), until()));
+        running.spawn(drive(named::<Revision>(&context), Revision::reconcile, of(), until()));
+        running.spawn(drive(routes(&context), Route::reconcile, of(), until()));
+        running.spawn(drive(named::<Broker>(&context), Broker::reconcile, of(), until()));
+        running.spawn(drive(triggers(&context), Trigger::reconcile, of(), until()));
+        running.spawn(drive(sources(&context), BucketSource::reconcile, of(), until()));
+        running.spawn(activity::run(of(), ports, until()));
         while let Some(ended) = running.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(%error, "a controller failed");
@@ -67,6 +73,8 @@ impl Controllers {
 pub(super) trait Reconcile: Object {
     fn reconcile<'a>(key: &'a ObjectKey, context: &'a Context) -> BoxFuture<'a, Result<Action, Error>>;
     fn conditions(&self) -> &[Condition];
+    /// Lets go of what no other object is found by.
+    fn keep_spec(&mut self);
 }
 
 macro_rules! reconciled {
@@ -78,6 +86,11 @@ macro_rules! reconciled {
 
             fn conditions(&self) -> &[Condition] {
                 self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
+            }
+
+            fn keep_spec(&mut self) {
+                informer::keep_name(&mut self.metadata);
+                self.status = None;
             }
         }
     )*};
@@ -110,58 +123,71 @@ pub(super) async fn announce<K: Reconcile>(context: &Context, before: &K, after:
     }
 }
 
-/// A controller of all objects of a kind; its cache holds no managed fields.
-fn all<K: Reconcile>(context: &Context) -> Controller<K> {
+/// A controller that keeps only the names of its objects: its reconciler reads afresh what it works on.
+fn named<K: Reconcile>(context: &Context) -> Controller<PartialObjectMeta<K>> {
     let (reader, writer) = reflector::store();
-    let lean = watcher(Api::all(context.client.clone()), watcher::Config::default())
-        .modify(|object: &mut K| object.managed_fields_mut().clear());
+    let stream = reflector(writer, informer::names::<K>(&context.client)).default_backoff().applied_objects();
+    Controller::for_stream(stream, reader)
+}
+
+/// A controller that keeps the specs of its objects, since they say which changes of other objects concern them.
+fn specified<K: Reconcile>(context: &Context) -> Controller<K> {
+    let (reader, writer) = reflector::store();
+    let lean = watcher(Api::all(context.client.clone()), informer::config()).modify(K::keep_spec);
     let stream = reflector(writer, lean).default_backoff().applied_objects();
     Controller::for_stream(stream, reader)
 }
 
-fn services(context: &Context) -> Controller<Service> {
-    let client = &context.client;
-    all::<Service>(context)
-        .owns(Api::<Configuration>::all(client.clone()), watcher::Config::default())
-        .owns(Api::<Route>::all(client.clone()), watcher::Config::default())
+/// Every object of a kind that is there, changes or goes.
+fn touched<K: Reconcile>(
+    context: &Context,
+) -> impl Stream<Item = Result<PartialObjectMeta<K>, watcher::Error>> + Send + use<K> {
+    informer::names::<K>(&context.client).touched_objects()
 }
 
-fn configurations(context: &Context) -> Controller<Configuration> {
-    all::<Configuration>(context).owns(Api::<Revision>::all(context.client.clone()), watcher::Config::default())
+fn services(context: &Context) -> Controller<PartialObjectMeta<Service>> {
+    let client = &context.client;
+    named::<Service>(context)
+        .owns(Api::<Configuration>::all(client.clone()), informer::config())
+        .owns(Api::<Route>::all(client.clone()), informer::config())
+}
+
+fn configurations(context: &Context) -> Controller<PartialObjectMeta<Configuration>> {
+    named::<Configuration>(context).owns(Api::<Revision>::all(context.client.clone()), informer::config())
 }
 
 fn routes(context: &Context) -> Controller<Route> {
-    let controller = all::<Route>(context);
+    let controller = specified::<Route>(context);
     let (by_configuration, by_revision) = (controller.store(), controller.store());
     controller
-        .watches(Api::<Configuration>::all(context.client.clone()), watcher::Config::default(), move |changed| {
+        .watches_stream(touched::<Configuration>(context), move |changed| {
             those(&by_configuration, &key_of(&changed), |route| route::names_configuration(route, &changed.name_any()))
         })
-        .watches(Api::<Revision>::all(context.client.clone()), watcher::Config::default(), move |changed| {
+        .watches_stream(touched::<Revision>(context), move |changed| {
             those(&by_revision, &key_of(&changed), |route| route::names_revision(route, &changed.name_any()))
         })
 }
 
 fn triggers(context: &Context) -> Controller<Trigger> {
-    let controller = all::<Trigger>(context);
+    let controller = specified::<Trigger>(context);
     let (by_broker, by_service) = (controller.store(), controller.store());
     controller
-        .watches(Api::<Broker>::all(context.client.clone()), watcher::Config::default(), move |changed| {
+        .watches_stream(touched::<Broker>(context), move |changed| {
             those(&by_broker, &key_of(&changed), |trigger| trigger.spec.broker == changed.name_any())
         })
-        .watches(Api::<Service>::all(context.client.clone()), watcher::Config::default(), move |changed| {
+        .watches_stream(touched::<Service>(context), move |changed| {
             those(&by_service, &key_of(&changed), |trigger| leads_to(&trigger.spec.subscriber, &changed))
         })
 }
 
 fn sources(context: &Context) -> Controller<BucketSource> {
-    let controller = all::<BucketSource>(context);
+    let controller = specified::<BucketSource>(context);
     let (by_broker, by_service) = (controller.store(), controller.store());
     controller
-        .watches(Api::<Broker>::all(context.client.clone()), watcher::Config::default(), move |changed| {
+        .watches_stream(touched::<Broker>(context), move |changed| {
             those(&by_broker, &key_of(&changed), |source| leads_to(&source.spec.sink, &changed))
         })
-        .watches(Api::<Service>::all(context.client.clone()), watcher::Config::default(), move |changed| {
+        .watches_stream(touched::<Service>(context), move |changed| {
             those(&by_service, &key_of(&changed), |source| leads_to(&source.spec.sink, &changed))
         })
 }
@@ -173,16 +199,21 @@ fn those<K: Reconcile>(store: &Store<K>, changed: &ObjectKey, concerns: impl Fn(
     concerned.map(|object| ObjectRef::from_obj(object.as_ref())).collect()
 }
 
-fn leads_to<K: Reconcile>(destination: &Destination, object: &K) -> bool {
+fn leads_to<K: Resource<DynamicType = ()>>(destination: &Destination, object: &K) -> bool {
     let named = destination.reference.as_ref();
     named.is_some_and(|named| named.kind == K::kind(&()) && named.name == object.name_any())
 }
 
-async fn drive<K: Reconcile>(controller: Controller<K>, context: Arc<Context>, shutdown: Shutdown) {
+/// Runs one controller. `reconcile` takes the key of the object that may need something.
+async fn drive<K>(controller: Controller<K>, reconcile: Step, context: Arc<Context>, shutdown: Shutdown)
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+{
     controller
+        .with_config(Config::default().concurrency(RECONCILES_AT_ONCE_MAX))
         .graceful_shutdown_on(shutdown)
         .run(
-            |object: Arc<K>, context| async move { K::reconcile(&key_of(object.as_ref()), &context).await },
+            |object: Arc<K>, context| async move { reconcile(&key_of(object.as_ref()), &context).await },
             |object: Arc<K>, error: &Error, _| {
                 tracing::debug!(kind = %K::kind(&()), object = %key_of(object.as_ref()), %error, "will be tried again");
                 Action::requeue(RETRY_DELAY)
@@ -192,3 +223,6 @@ async fn drive<K: Reconcile>(controller: Controller<K>, context: Arc<Context>, s
         .for_each(|_| std::future::ready(()))
         .await;
 }
+
+#[cfg(test)]
+mod tests;
