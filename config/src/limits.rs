@@ -278,6 +278,9 @@ pub const API_SNAPSHOTS_KEPT_MAX: usize = 16;
 pub const API_SNAPSHOT_KEPT: Duration = Duration::from_secs(60);
 /// Objects read, and events sent, in one go: as `kubectl` asks for.
 pub const API_PAGE_OBJECTS: usize = 500;
+/// The same, in bytes of JSON, where the client named no number; the object that passes it is the last. A node that starts
+/// sends all its objects to some twenty informers at once.
+pub const API_PAGE_BYTES: usize = 64 << 10;
 /// Tries of a patch that lost a race and named no version. After them: 409.
 pub const API_PATCH_TRIES: usize = 16;
 /// Longest watch; clients begin another one. As Kubernetes' least default.

@@ -57,24 +57,45 @@ impl Wanted {
         Ok(Self { view: View::of(request), namespace: request.namespace.clone(), selector })
     }
 
-    /// The next objects after a key, at most `most`. Reads the disk: call it where blocking is allowed.
-    pub(crate) fn page(&self, snapshot: &Snapshot, after: Option<&Key>, most: usize) -> Result<Page, Error> {
+    /// The next objects after a key. Reads the disk: call it where blocking is allowed.
+    pub(crate) fn page(&self, snapshot: &Snapshot, after: Option<&Key>, most: Most) -> Result<Page, Error> {
         let now = Timestamp::now();
         let mut page = Page { items: Vec::new(), last: None, more: false };
+        let mut bytes = 0;
         let resource = self.view.resource;
         snapshot.visit(resource, self.namespace.as_deref(), after, |key, stored| {
             if !self.selector.is_all() && !self.selector.matches(&key.name, stored) {
                 return ControlFlow::Continue(());
             }
-            if page.items.len() == most {
+            if page.items.len() == most.objects || bytes >= most.bytes {
                 page.more = true;
                 return ControlFlow::Break(());
             }
-            page.items.push(self.view.item(stored, now));
+            let item = self.view.item(stored, now);
+            bytes += item.len();
+            page.items.push(item);
             page.last = Some(key);
             ControlFlow::Continue(())
         })?;
         Ok(page)
+    }
+}
+
+/// How much one page holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Most {
+    objects: usize,
+    /// Bytes of their JSON; the object that passes it is the last.
+    bytes: usize,
+}
+
+impl Most {
+    /// What is held in memory at a time where everything is wanted.
+    pub(crate) const AT_ONCE: Self = Self { objects: limits::API_PAGE_OBJECTS, bytes: limits::API_PAGE_BYTES };
+
+    /// What a client asked for.
+    fn objects(objects: usize) -> Self {
+        Self { objects, bytes: usize::MAX }
     }
 }
 
@@ -106,7 +127,7 @@ pub(crate) async fn list(store: &Store, request: &Request) -> Result<Response, F
         text => text.parse().map_err(|_| Failure::bad_request(format!("limit: Invalid value: {text:?}")))?,
     };
     let (snapshot, after) = start(store, request)?;
-    let most = if limit == 0 { limits::API_PAGE_OBJECTS } else { limit };
+    let most = if limit == 0 { Most::AT_ONCE } else { Most::objects(limit) };
     let first = blocking(wanted.clone(), snapshot.clone(), after, most).await?;
     let mut metadata = json!({"resourceVersion": snapshot.version.to_string()});
     if limit > 0
@@ -182,7 +203,7 @@ fn stream(wanted: Wanted, snapshot: Arc<Snapshot>, first: Page, head: &str) -> B
             if let Some(bytes) = ready {
                 return Ok(Some((bytes, Some((None, after)))));
             }
-            let page = blocking(wanted, snapshot, after, limits::API_PAGE_OBJECTS).await;
+            let page = blocking(wanted, snapshot, after, Most::AT_ONCE).await;
             let page = page.map_err(|failure| std::io::Error::other(failure.message))?;
             let mut body = BytesMut::new();
             join(&mut body, &page.items, First::No);
@@ -200,7 +221,7 @@ pub(crate) async fn blocking(
     wanted: Wanted,
     snapshot: Arc<Snapshot>,
     after: Option<Key>,
-    most: usize,
+    most: Most,
 ) -> Result<Page, Failure> {
     let read = tokio::task::spawn_blocking(move || wanted.page(&snapshot, after.as_ref(), most));
     Ok(read.await.map_err(|error| Failure::internal(error.to_string()))??)

@@ -4,7 +4,7 @@
 
 use super::answer::View;
 use super::failure::Failure;
-use super::list::{Wanted, blocking, not_older_than};
+use super::list::{Most, Wanted, blocking, not_older_than};
 use super::request::{Query, Request};
 use super::store::{Change, Key, Snapshot, Store, Version};
 use super::table::{self, Shape};
@@ -139,7 +139,7 @@ impl Watcher {
         };
         // Whole objects here: each becomes an event of its own below.
         let whole = Wanted { view: View { shape: Shape::Whole, ..self.whole() }, ..self.wanted.clone() };
-        match blocking(whole, snapshot.clone(), after, limits::API_PAGE_OBJECTS).await {
+        match blocking(whole, snapshot.clone(), after, Most::AT_ONCE).await {
             Ok(page) => {
                 for item in &page.items {
                     self.line(Change::Added, item, lines);
@@ -163,14 +163,19 @@ impl Watcher {
             self.fail(&failure, lines);
             return false;
         };
+        let mut taken = 0;
         for event in &events {
+            if lines.len() >= limits::API_PAGE_BYTES {
+                break;
+            }
+            taken += 1;
             self.at = self.at.max(event.version);
             let elsewhere = self.wanted.namespace.as_ref().is_some_and(|wanted| *wanted != event.key.namespace);
             if !elsewhere && let Some(change) = self.wanted.selector.seen(event) {
                 self.line(change, &event.object, lines);
             }
         }
-        let more = events.len() == most;
+        let more = taken < events.len() || events.len() == most;
         if !more {
             // Rings are filled before a version is published: up to it, nothing else can come.
             self.at = self.at.max(reached);

@@ -96,6 +96,32 @@ async fn pages_are_of_one_snapshot() {
 }
 
 #[tokio::test]
+async fn what_is_sent_at_once_has_a_bound_in_bytes() {
+    let api = server().await;
+    let bytes = fnctl_config::limits::API_PAGE_BYTES / 2;
+    for index in 0..5 {
+        let map = config_map(&format!("c{index}"), json!({"k": "v".repeat(bytes)}));
+        assert_eq!(call(&api, "POST", &format!("{CORE}/configmaps"), map).await.0, 201);
+    }
+    for (query, wanted) in [
+        ("", vec![2, 2, 1]),
+        ("limit=5", vec![5]),
+        ("watch=1", vec![2, 2, 1]),
+        ("watch=1&resourceVersion=1", vec![2, 2, 1]),
+    ] {
+        let mut lines = Lines::open(&api, &format!("/api/v1/configmaps?{query}"), "application/json").await;
+        let (mut sent, mut total) = (Vec::new(), 0);
+        while total < 5 {
+            let frame = lines.0.frame().await.unwrap().unwrap().into_data().unwrap();
+            let objects = String::from_utf8(frame.into()).unwrap().matches("creationTimestamp").count();
+            total += objects;
+            sent.extend((objects > 0).then_some(objects));
+        }
+        assert_eq!(sent, wanted, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn a_watch_replays_what_came_after_a_version() {
     let api = server().await;
     fill(&api, 1).await;
