@@ -50,7 +50,7 @@ use fnctl_config::limits;
 use logs::PodLogs;
 use serde_json::json;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use store::{Key, Operation, Place, Refused, Store};
 use tower::Service;
 
@@ -68,7 +68,8 @@ struct Shared {
     store: Arc<Store>,
     token: Token,
     logs: Arc<dyn PodLogs>,
-    openapi: openapi::Documents,
+    /// Made when they are first asked for: people ask, reconcilers do not.
+    openapi: LazyLock<openapi::Documents>,
     closing: tokio::sync::watch::Sender<bool>,
 }
 
@@ -99,7 +100,7 @@ impl ApiServer {
             }
         }
         let (closing, _) = tokio::sync::watch::channel(false);
-        let shared = Shared { store, token, logs, openapi: openapi::Documents::new(), closing };
+        let shared = Shared { store, token, logs, openapi: LazyLock::new(openapi::Documents::new), closing };
         Ok(Self { shared: Arc::new(shared) })
     }
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
-/// The documents; made once, when the API starts.
+/// The documents.
 #[derive(Debug)]
 pub(crate) struct Documents {
     index: Bytes,
