@@ -266,8 +266,9 @@ pub const API_WRITES_QUEUED_MAX: usize = 2_048;
 pub const API_WRITES_PER_COMMIT_MAX: usize = 512;
 /// Writes that cascades of deletions make in one commit. What is left goes on in the next ones.
 pub const API_CASCADE_WRITES_MAX: usize = 2_048;
-/// Cache of the API's store, in bytes. Beyond it the kernel's page cache serves.
-pub const API_CACHE_BYTES: usize = 8 << 20;
+/// Cache of the API's store, in bytes: what waits for one commit, and the upper pages of its trees. Beyond it the kernel's
+/// page cache serves, which takes a microsecond more a page.
+pub const API_CACHE_BYTES: usize = 4 << 20;
 /// Recent events kept for watches, of each kind. A watch that falls behind them gets 410 and lists again.
 pub const API_RING_EVENTS_MAX: usize = 4_096;
 /// The same, in bytes of JSON.
