@@ -38,7 +38,7 @@ pub(crate) struct BenchCold {
     /// Connections of the burst
     #[arg(long, default_value_t = 500)]
     pub(crate) burst: u16,
-    /// How long after the burst the memory is looked at
+    /// How long after the burst and the pictures the memory is looked at
     #[arg(long, value_parser = duration, default_value = "60s")]
     pub(crate) settle: Duration,
     /// Folder of the components that are measured

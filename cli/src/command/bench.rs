@@ -10,6 +10,7 @@ mod histogram;
 mod http;
 mod load;
 mod machine;
+mod showcase;
 mod subject;
 
 use crate::args::{BenchCommand, Scope};

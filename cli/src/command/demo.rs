@@ -1,9 +1,9 @@
 //! `fnctl demo xray`: the showcase from an empty directory to a table, on a node of its own, through the same doors that
 //! users have: its manifests, its functions' URLs, its buckets, its events.
 
-mod pictures;
+pub(super) mod pictures;
 mod report;
-mod watch;
+pub(super) mod watch;
 
 use super::apply::{self, Conflicts, Mode};
 use super::wait;
@@ -142,7 +142,7 @@ async fn story(arguments: &Demo, target: &Target, parts: &Parts, ready: &Value) 
 }
 
 /// Applies the example, with a key that only this node knows, and waits until all of it is ready.
-async fn install(target: &Target) -> Result<(), Failure> {
+pub(super) async fn install(target: &Target) -> Result<(), Failure> {
     let key: String = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()].iter().map(|id| id.simple().to_string()).collect();
     let secret =
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "xray-key"}, "stringData": {"key": key}});

@@ -1,13 +1,14 @@
 //! `fnctl bench cold`: a node on a data directory that holds many functions: how soon it is ready, what it takes, how long
-//! first requests take above warm ones, and what a burst on a function at zero does.
+//! first requests take above warm ones, what a burst on a function at zero does, and what is left of it all a minute later.
 
+use super::super::demo::pictures;
 use super::child::Folder;
 use super::figures::Figures;
 use super::goals::{self, Bench};
 use super::http::guest;
 use super::load::{self, Load, Outcome, Until};
 use super::subject::{Node, gets};
-use super::{Measured, machine};
+use super::{Measured, machine, showcase};
 use crate::args::{BenchCold, Scope};
 use crate::failure::Failure;
 use crate::output;
@@ -31,7 +32,8 @@ const PREFIX: &str = "cold-";
 pub(super) async fn run(arguments: &BenchCold, scope: &Scope) -> Result<Measured, Failure> {
     let program = std::env::current_exe()?;
     let settings = json!({"functions": arguments.functions, "burstConnections": arguments.burst, "starts": arguments.rounds,
-        "secondsAfterBurst": arguments.settle.as_secs_f64(), "warmCalls": WARM_CALLS,
+        "pictures": pictures::COUNT,
+        "secondsAfterPictures": arguments.settle.as_secs_f64(), "warmCalls": WARM_CALLS,
         "client": "one thread, HTTP/1.1 keep-alive, closed loop; first requests one after the other on one connection",
         "fnctl": {"version": env!("CARGO_PKG_VERSION"), "sha256": machine::sha256(&program)?, "mode": "up, with defaults"}});
     let hello = guest(&arguments.guests, "hello-bench.wasm")?;
@@ -44,14 +46,11 @@ pub(super) async fn run(arguments: &BenchCold, scope: &Scope) -> Result<Measured
     let node = Node::start(&data).await?;
     let urls = deploy_all(&node, &hello, folder.path(), arguments.functions.into()).await?;
     let burst = node.deploy("burst", &copy(&hello, folder.path(), "burst")?, &json!({})).await?;
-    node.server.kill().await?;
 
-    let node = restarted(&data, arguments.rounds, &mut figures).await?;
-    // A node that starts again listens on another port, which its functions' URLs name.
-    let port = node.address.port();
-    let urls: Vec<_> = urls.iter().map(|url| with_port(url, port)).collect();
+    let node = restarted(node, &data, arguments.rounds, &mut figures).await?;
     first_requests(&node, &urls, &mut figures).await?;
-    burst_at_zero(&node, &with_port(&burst, port), arguments.burst.into(), &mut figures).await?;
+    burst_at_zero(&node, &burst, arguments.burst.into(), &mut figures).await?;
+    showcase::run(&node, &arguments.guests).await?;
     output::say(format!("waiting {} s", arguments.settle.as_secs()));
     tokio::time::sleep(arguments.settle).await;
     figures.add(goals::MEMORY_AFTER, "MiB", node.server.resident_mib()?);
@@ -87,28 +86,17 @@ fn custom_section(name: &str) -> Vec<u8> {
     [&[0, length + 1, length], name.as_bytes()].concat()
 }
 
-/// Starts the node again and again without a warning before, and answers the last one.
-async fn restarted(data: &Path, rounds: u16, figures: &mut Figures) -> Result<Node, Failure> {
-    let mut node = None;
+/// Starts the node again and again at its old address, without a warning before, and answers the last one.
+async fn restarted(mut node: Node, data: &Path, rounds: u16, figures: &mut Figures) -> Result<Node, Failure> {
     for round in 0..rounds.max(1) {
         output::say(format!("start {} of {rounds}", round + 1));
-        if let Some(Node { server, .. }) = node.take() {
-            server.kill().await?;
-        }
-        let started = Node::start(data).await?;
-        figures.add(goals::START, "s", started.started_in.as_secs_f64());
+        node.server.kill().await?;
+        node = Node::start_at(data, node.address).await?;
+        figures.add(goals::START, "s", node.started_in.as_secs_f64());
         tokio::time::sleep(IDLE).await;
-        figures.add(goals::MEMORY_IDLE, "MiB", started.server.resident_mib()?);
-        node = Some(started);
+        figures.add(goals::MEMORY_IDLE, "MiB", node.server.resident_mib()?);
     }
-    Ok(node.expect("a node was started"))
-}
-
-fn with_port(url: &str, port: u16) -> String {
-    let (host, path) =
-        url.strip_prefix("http://").unwrap_or(url).split_once('/').unwrap_or((url.trim_start_matches("http://"), ""));
-    let host = host.split(':').next().unwrap_or(host);
-    format!("http://{host}:{port}/{path}")
+    Ok(node)
 }
 
 /// One request to each function one after the other on one connection; then the same again, warm.

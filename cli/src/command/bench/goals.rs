@@ -70,8 +70,8 @@ pub(super) const BURST_LOADS: &str = "burst at zero: loads";
 pub(super) const START: &str = "start on an existing data directory";
 /// Resident memory of a node that nobody calls.
 pub(super) const MEMORY_IDLE: &str = "memory, idle";
-/// Resident memory a minute after the burst.
-pub(super) const MEMORY_AFTER: &str = "memory, after the burst";
+/// Resident memory of the same node a minute after the burst and the pictures of the X-ray example.
+pub(super) const MEMORY_AFTER: &str = "memory, after burst and pictures";
 /// The program's file.
 pub(super) const BINARY: &str = "size of the binary";
 /// Durable events per second over the lower of the same server without storing, and of connections per fdatasync.

@@ -40,9 +40,15 @@ pub(super) struct Node {
 impl Node {
     /// Starts a node with default settings but free ports; a `node.yaml` in the data directory may say otherwise.
     pub(super) async fn start(data: &Path) -> Result<Self, Failure> {
+        Self::start_at(data, SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    /// The same, with this public address: the URLs that its objects tell name the port, and stay as they were.
+    pub(super) async fn start_at(data: &Path, address: SocketAddr) -> Result<Self, Failure> {
         let program = std::env::current_exe()?;
         let mut command = Command::new(program);
-        command.args(["up", "-o", "json", "--http", "127.0.0.1:0", "--control", "127.0.0.1:0", "--s3", "127.0.0.1:0"]);
+        command.args(["up", "-o", "json", "--control", "127.0.0.1:0", "--s3", "127.0.0.1:0"]);
+        command.arg("--http").arg(address.to_string());
         // Nothing of this machine's settings reaches the node.
         command.arg("--data-dir").arg(data).env_clear();
         let begun = Instant::now();

@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Films drawn where nothing is said.
-const COUNT: usize = 100;
+pub(in crate::command) const COUNT: usize = 100;
 /// Most films of one demo.
 const COUNT_MAX: usize = 10_000;
 /// The first film's seed: the films of the example's own table.
@@ -17,9 +17,9 @@ const SEED: usize = 20_000;
 /// Width and height of a film, in pixels.
 const SIZE: usize = 512;
 /// Pictures on their way at once.
-const AT_ONCE: usize = 4;
+pub(in crate::command) const AT_ONCE: usize = 4;
 /// Where they go.
-const BUCKET: &str = "xray-in";
+pub(in crate::command) const BUCKET: &str = "xray-in";
 
 /// The demo's pictures.
 pub(super) enum Pictures {
@@ -94,7 +94,8 @@ fn key_of(file: &Path) -> String {
     file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-async fn phantom(url: &str, number: usize) -> Result<Vec<u8>, Failure> {
+/// The synthetic film of that number, drawn by the function of the node at `url`.
+pub(in crate::command) async fn phantom(url: &str, number: usize) -> Result<Vec<u8>, Failure> {
     let seed = SEED + number;
     let path =
         format!("{url}/-/function/default/xray-phantom/phantom?seed={seed}&index={number}&size={SIZE}&format=dicom");

@@ -13,9 +13,9 @@ use tokio::time::{Instant, interval};
 /// How often the numbers are looked at.
 const LOOK: Duration = Duration::from_millis(200);
 /// Without a new result for this long the demo gives up.
-const STUCK: Duration = Duration::from_secs(120);
+pub(in crate::command) const STUCK: Duration = Duration::from_secs(120);
 /// Type of the function's results.
-const RESULT: &str = "dev.fnctl.xray.result";
+pub(in crate::command) const RESULT: &str = "dev.fnctl.xray.result";
 
 /// The broker of the demo.
 pub(super) fn broker() -> ObjectKey {
