@@ -1,8 +1,8 @@
 //! The delivery port: one event to one destination, and what came back. Adapters only carry; what an answer means is
 //! decided in [`answer`], what follows in `crate::retry`.
 
-pub mod address;
 pub mod answer;
+pub mod connect;
 pub mod http;
 
 use crate::event::Event;

@@ -396,7 +396,7 @@ pub(crate) fn address_of(destination: &Destination) -> String {
     match destination {
         Destination::Function { key, path } => format!("http://{}.{}.svc.cluster.local{path}", key.name, key.namespace),
         Destination::Broker { key } => fnctl_config::address::broker_path(key),
-        Destination::Uri { uri } => uri.clone(),
+        Destination::Uri { uri, .. } => uri.clone(),
     }
 }
 

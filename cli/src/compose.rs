@@ -5,6 +5,7 @@ mod blobs;
 mod deliver;
 mod events;
 mod logs;
+mod outside;
 mod scale;
 
 use crate::failure::{Failure, code};
@@ -16,7 +17,6 @@ use fnctl_autoscaler::run::Scaler;
 use fnctl_broker::broker::{Brokers, LogChoice, Options as BrokerOptions};
 use fnctl_broker::bucket::s3::Credentials;
 use fnctl_broker::bucket::{BucketNode, Buckets, Options as BucketOptions};
-use fnctl_broker::deliver::address::{Policy, Private};
 use fnctl_broker::deliver::http::HttpDeliver;
 use fnctl_broker::source::bucket::BucketSources;
 use fnctl_broker::vfs::Vfs;
@@ -128,6 +128,7 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
     let store = Buckets::open(BucketOptions::new(vfs.clone(), folder("buckets"))).await;
     let store = store.map_err(|e| broken("cannot open the buckets", &e))?;
 
+    let roots = outside::roots();
     let heavy = HeavyThreads(Some(heavy::runtime().map_err(|e| broken("cannot start threads", &e))?));
     let runtime = Runtime::open(RuntimeOptions {
         artifacts: folder("artifacts"),
@@ -136,7 +137,7 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
         heavy: heavy.handle(),
         blobs: Arc::new(blobs::NodeBlobs(store.clone())),
         key_values: Arc::new(MemoryKeyValues::default()),
-        own_addresses: vec![addresses.http, addresses.control, addresses.s3],
+        outside: outside::guests(addresses, &roots),
     })
     .map_err(|e| broken("cannot open the artifact store", &e))?;
     runtime.artifacts().embed(EMBEDDED).map_err(|e| broken("cannot store the components of the examples", &e))?;
@@ -150,7 +151,8 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
         Activator::new(Arc::new(runtime.clone()), ActivatorSettings { poke: Some(poke), ..Default::default() });
     let scaling = Scaling::new(activator.clone());
 
-    let brokers = open_brokers(settings, &folder("broker"), &activator, addresses)?;
+    let uris = outside::sinks(addresses, roots);
+    let brokers = open_brokers(settings, folder("broker"), &activator, uris)?;
     let buckets = join_buckets(store, &brokers).await?;
     let credentials = Credentials::load_or_create(&vfs, &folder("s3-credentials.json"));
     let credentials = credentials.map_err(|e| broken("cannot read or make the keys of the buckets", &e))?;
@@ -190,22 +192,20 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
 
 fn open_brokers(
     settings: &node::Node,
-    folder: &Path,
+    directory: PathBuf,
     activator: &Activator,
-    own: Addresses,
+    uris: HttpDeliver,
 ) -> Result<Brokers, Failure> {
-    // While only this machine can reach the node, its user may send events to anything on it.
-    let private = if own.http.ip().is_loopback() { Private::Allowed } else { Private::Refused };
     let log = match settings.log {
         LogSetting::Segments => LogChoice::Segments(Default::default()),
         LogSetting::Memory => LogChoice::Memory,
     };
     Brokers::open(BrokerOptions {
         vfs: Arc::new(Disk),
-        directory: folder.to_owned(),
+        directory,
         log,
         functions: Arc::new(deliver::Functions(activator.clone())),
-        uris: Arc::new(HttpDeliver::new(Policy { private, closed: vec![own.control, own.s3] })),
+        uris: Arc::new(uris),
     })
     .map_err(|e| broken("cannot open the brokers' state", &e))
 }

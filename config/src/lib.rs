@@ -3,7 +3,7 @@
 //! Nothing here does I/O, reads a clock or is async (`node` alone reads files and environment, once, at start).
 //! In reading order: `api` the objects as users write them, and `api::admit` the gate that gives them defaults or says what
 //! is wrong by field path; `resolve` the way to `snapshot`, the same objects as the data plane uses them; `filter` a
-//! trigger's filter; `address` names on the network; `limits` every bound with its unit and reason; `node` the settings of
+//! trigger's filter; `address` names on the network; `reach` which addresses may be reached; `limits` every bound with its unit and reason; `node` the settings of
 //! one process; `manifests` the kinds as a cluster takes them.
 
 pub mod address;
@@ -14,6 +14,7 @@ pub mod limits;
 pub mod manifests;
 pub mod node;
 pub mod quantity;
+pub mod reach;
 pub mod resolve;
 pub mod snapshot;
 

@@ -153,8 +153,6 @@ pub const KEY_BYTES_MAX: usize = 1_024;
 pub const VALUE_BYTES_MAX: usize = 1 << 20;
 /// Requests that all functions have open to the outside. Above it: a new one fails at once.
 pub const OUTBOUND_REQUESTS_MAX: usize = 256;
-/// Time to connect to the outside, its name looked up included.
-pub const OUTBOUND_CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Time until the head of an answer from the outside.
 pub const OUTBOUND_HEAD_MAX: Duration = Duration::from_secs(30);
 /// Bytes of an answer from the outside. Above it: it is cut.
@@ -220,10 +218,15 @@ pub const REPLY_BYTES_MAX: usize = EVENT_BYTES_MAX;
 pub const ERROR_DATA_BYTES_MAX: usize = 1024;
 /// Bound of one attempt to a subscriber outside of the home where the trigger names none; Knative on Kafka has it.
 pub const DELIVERY_TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);
-/// Time to reach a subscriber by TCP.
+/// Time to reach a host outside of the home: its name, TCP and TLS. After it: the attempt failed.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Idle connections kept to one subscriber outside of the home; more are closed.
 pub const SINK_IDLE_CONNECTIONS_MAX: usize = 64;
+/// How long such a connection is kept; servers close theirs after about as long.
+pub const SINK_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Sets of `CACerts` whose connections are kept, each with the machine's certificates beside it in memory. Above it: the
+/// set used longest ago is read again at its next use.
+pub const SINK_TRUSTS_MAX: usize = 16;
 /// Time that a client of a broker has to send its event. After it: 408.
 pub const INGRESS_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Refused events remembered per node, with their reasons. Above it: the oldest goes.

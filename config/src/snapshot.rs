@@ -287,6 +287,9 @@ pub enum Destination {
     Uri {
         /// Absolute, http or https.
         uri: String,
+        /// PEM certificates that are trusted beside the machine's; https only.
+        #[serde(default)]
+        ca_certs: Option<String>,
     },
 }
 

@@ -10,6 +10,7 @@ use fnctl_config::limits;
 use fnctl_config::snapshot::{CallLimits, Grants, Metric, ObjectKey, Reuse, Revision, Scale};
 use fnctl_runtime_wasm::capability::blobs::MemoryBlobs;
 use fnctl_runtime_wasm::capability::key_values::MemoryKeyValues;
+use fnctl_runtime_wasm::capability::outbound::Outside;
 use fnctl_runtime_wasm::compile::{Compiler, run_child};
 use fnctl_runtime_wasm::{Options, Runtime, heavy};
 use http::{Request, Response, StatusCode};
@@ -48,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         heavy: Some(heavy.handle().clone()),
         blobs: Arc::new(MemoryBlobs::default()),
         key_values: Arc::new(MemoryKeyValues::default()),
-        own_addresses: Vec::new(),
+        outside: Outside::default(),
     })?;
     let digest = runtime.artifacts().put_component("measured/guest", "latest", &std::fs::read(component)?)?;
     let workers = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -3,7 +3,7 @@
 use crate::artifact::{ArtifactError, Artifacts};
 use crate::capability::blobs::Blobs;
 use crate::capability::key_values::KeyValues;
-use crate::capability::outbound::Outbound;
+use crate::capability::outbound::{Outbound, Outside};
 use crate::compile::Compiler;
 use crate::engine::{Engine, EngineError};
 use crate::instances::WasmInstances;
@@ -15,7 +15,6 @@ use crate::store::NodeMemory;
 use fnctl_activator::provider::{Instances, Provider};
 use fnctl_config::snapshot::{Grants, Revision};
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -35,8 +34,8 @@ pub struct Options {
     pub blobs: Arc<dyn Blobs>,
     /// The key-value stores likewise.
     pub key_values: Arc<dyn KeyValues>,
-    /// Listeners of this node itself: no guest reaches them through its outbound grants.
-    pub own_addresses: Vec<SocketAddr>,
+    /// The ways out that guests are granted.
+    pub outside: Outside,
 }
 
 /// Why the runtime could not be opened.
@@ -74,7 +73,7 @@ impl Runtime {
             memory: Arc::new(NodeMemory::new(options.guest_memory_bytes)),
             blobs: options.blobs,
             key_values: options.key_values,
-            outbound: Outbound::new(options.own_addresses),
+            outbound: Outbound::new(options.outside),
             heavy: options.heavy,
             tasks: Tasks::default(),
         };

@@ -3,6 +3,7 @@
 
 use crate::capability::blobs::MemoryBlobs;
 use crate::capability::key_values::MemoryKeyValues;
+use crate::capability::outbound::Outside;
 use crate::compile::Compiler;
 use crate::engine::Engine;
 use crate::runtime::{Options, Runtime};
@@ -70,7 +71,7 @@ impl Bench {
             heavy: None,
             blobs: blobs.clone(),
             key_values: Arc::new(MemoryKeyValues::default()),
-            own_addresses: Vec::new(),
+            outside: Outside::default(),
         };
         change(&mut options);
         let runtime = Runtime::with_engine(options, engine()).expect("a runtime");

@@ -50,7 +50,7 @@ fn node_with_broker() -> Node {
 }
 
 /// Asks `event why` until the trigger's outcome is final, and answers that trigger's row.
-fn outcome(node: &Node, id: &str, trigger: &str) -> Value {
+pub(crate) fn outcome(node: &Node, id: &str, trigger: &str) -> Value {
     loop {
         let answer = node.json(&["event", "why", id, "--trigger", trigger]);
         let row = answer["triggers"][0].clone();

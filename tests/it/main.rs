@@ -5,6 +5,7 @@ mod buckets;
 mod eventing;
 mod harness;
 mod http;
+mod outside;
 mod ready;
 mod repository;
 mod serving;

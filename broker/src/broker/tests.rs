@@ -46,7 +46,7 @@ struct Call {
 
 impl Deliver for Scripted {
     fn deliver(&self, parcel: Parcel) -> BoxFuture<'_, Outcome> {
-        let Destination::Uri { uri } = parcel.destination else { panic!("{parcel:?}") };
+        let Destination::Uri { uri, .. } = parcel.destination else { panic!("{parcel:?}") };
         let attributes = parcel.event.optionals().map(|(name, value)| (name.to_owned(), value.to_string())).collect();
         let call = Call {
             to: uri.clone(),
@@ -121,7 +121,7 @@ fn trigger(name: &'static str, kind: &str) -> Trigger {
         generation: 1,
         broker: key("main"),
         filter,
-        subscriber: Destination::Uri { uri: name.to_owned() },
+        subscriber: Destination::Uri { uri: name.to_owned(), ca_certs: None },
         delivery: None,
         ordered: false,
         strict_reply: false,
@@ -258,7 +258,7 @@ async fn a_refusal_goes_to_the_dead_letter_sink_at_once_with_its_reason() {
     let node =
         Node::new(LogChoice::Memory, &[("a", &[Step::Status(400)]), ("dls", &[Step::Status(503), Step::Status(200)])])
             .await;
-    let dead_letter = Some(Destination::Uri { uri: "dls".to_owned() });
+    let dead_letter = Some(Destination::Uri { uri: "dls".to_owned(), ca_certs: None });
     node.add(Trigger { delivery: Some(Delivery { dead_letter, ..delivery(3) }), ..trigger("a", "x") }).await;
     node.send("1", "x").await;
     let calls = node.calls(3).await;
@@ -280,7 +280,7 @@ async fn a_refusal_goes_to_the_dead_letter_sink_at_once_with_its_reason() {
 #[tokio::test(start_paused = true)]
 async fn an_event_is_parked_when_the_dead_letter_sink_fails_too() {
     let node = Node::new(LogChoice::Memory, &[("a", &[Step::Status(400)]), ("dls", &[Step::Status(400)])]).await;
-    let dead_letter = Some(Destination::Uri { uri: "dls".to_owned() });
+    let dead_letter = Some(Destination::Uri { uri: "dls".to_owned(), ca_certs: None });
     node.add(Trigger { delivery: Some(Delivery { dead_letter, ..delivery(3) }), ..trigger("a", "x") }).await;
     node.send("1", "x").await;
     node.fate("1", "a", Fate::Parked).await;

@@ -1,33 +1,35 @@
 //! Delivery by HTTP POST to any URL: binary content mode, `Prefer: reply`, no redirects, every address checked.
 
-use super::address::{self, Policy};
+use super::connect::{ConnectError, Connector, Roots};
 use super::{Answered, Deliver, Outcome, Parcel};
 use crate::event::http as binding;
 use ::http::header::HeaderValue;
 use ::http::{HeaderMap, Method, Request, Uri};
 use bytes::Bytes;
-use fnctl_config::limits::{CONNECT_TIMEOUT, DELIVERY_TIMEOUT_DEFAULT, REPLY_BYTES_MAX, SINK_IDLE_CONNECTIONS_MAX};
+use fnctl_config::limits::{
+    DELIVERY_TIMEOUT_DEFAULT, REPLY_BYTES_MAX, SINK_IDLE_CONNECTIONS_MAX, SINK_IDLE_TIMEOUT, SINK_TRUSTS_MAX,
+};
+use fnctl_config::reach::Policy;
 use fnctl_config::snapshot::Destination;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::error::Error;
 use std::fmt;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-/// The adapter. Clones share its connections. `https` is refused until the node has trust roots to check it with.
-#[derive(Clone)]
+type Sinks = Client<Connector, Full<Bytes>>;
+
+/// The adapter.
 pub struct HttpDeliver {
-    client: Client<Connector, Full<Bytes>>,
+    connector: Connector,
+    sinks: Sinks,
+    /// Sinks that bring certificates to trust, each set with connections of its own; the one used last is at the end.
+    trusting: Mutex<Vec<(String, Sinks)>>,
 }
 
 impl fmt::Debug for HttpDeliver {
@@ -37,25 +39,43 @@ impl fmt::Debug for HttpDeliver {
 }
 
 impl HttpDeliver {
-    /// An adapter that reaches what the policy allows.
-    pub fn new(policy: Policy) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(SINK_IDLE_CONNECTIONS_MAX)
-            .build(Connector { policy: Arc::new(policy) });
-        Self { client }
+    /// An adapter that reaches what the policy allows, and by https those whom the roots vouch for.
+    pub fn new(policy: Policy, roots: Roots) -> Self {
+        let connector = Connector::new(policy, roots);
+        Self { sinks: sinks(connector.clone()), connector, trusting: Mutex::default() }
+    }
+
+    fn sinks(&self, ca_certs: Option<&str>) -> Sinks {
+        let Some(ca_certs) = ca_certs else { return self.sinks.clone() };
+        let mut trusting = self.trusting.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = trusting.iter().position(|(known, _)| known == ca_certs).map(|at| trusting.remove(at));
+        if known.is_none() && trusting.len() >= SINK_TRUSTS_MAX {
+            trusting.remove(0);
+        }
+        let known = known.unwrap_or_else(|| (ca_certs.to_owned(), sinks(self.connector.trusting(ca_certs))));
+        trusting.push(known.clone());
+        known.1
     }
 
     async fn attempt(&self, parcel: &Parcel) -> Result<(u16, HeaderMap, Bytes), Failure> {
-        let Destination::Uri { uri } = &parcel.destination else {
+        let Destination::Uri { uri, ca_certs } = &parcel.destination else {
             return Err(Failure::Forbidden(format!("{:?} is no URL", parcel.destination)));
         };
         let request = request(uri, parcel)?;
-        let answer = self.client.request(request).await.map_err(|error| classify(&error))?;
+        let answer = self.sinks(ca_certs.as_deref()).request(request).await.map_err(|error| classify(&error))?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, REPLY_BYTES_MAX).collect().await;
         let body = body.map_err(|error| Failure::Broken(format!("the answer's body: {}", chain(&*error))))?;
         Ok((head.status.as_u16(), head.headers, body.to_bytes()))
     }
+}
+
+fn sinks(connector: Connector) -> Sinks {
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(SINK_IDLE_TIMEOUT)
+        .pool_max_idle_per_host(SINK_IDLE_CONNECTIONS_MAX)
+        .build(connector)
 }
 
 impl Deliver for HttpDeliver {
@@ -91,10 +111,8 @@ enum Failure {
 fn request(uri: &str, parcel: &Parcel) -> Result<Request<Full<Bytes>>, Failure> {
     let forbidden = |why: &str| Failure::Forbidden(format!("{uri:?} cannot be a subscriber: {why}"));
     let parsed: Uri = uri.parse().map_err(|_| forbidden("it is no URL"))?;
-    match parsed.scheme_str() {
-        Some("http") => {}
-        Some("https") => return Err(forbidden("https is not supported yet")),
-        _ => return Err(forbidden("only http and https are")),
+    if !matches!(parsed.scheme_str(), Some("http" | "https")) {
+        return Err(forbidden("only http and https are"));
     }
     if parsed.authority().is_none_or(|authority| authority.as_str().contains('@')) {
         return Err(forbidden("it needs a host and no user name"));
@@ -110,10 +128,13 @@ fn request(uri: &str, parcel: &Parcel) -> Result<Request<Full<Bytes>>, Failure> 
 fn classify(error: &(dyn Error + 'static)) -> Failure {
     let mut cause = Some(error);
     while let Some(level) = cause {
-        if let Some(refused) = level.downcast_ref::<Refused>() {
-            return Failure::Forbidden(refused.to_string());
+        match level.downcast_ref::<ConnectError>() {
+            Some(error @ (ConnectError::Refused { .. } | ConnectError::Host(..) | ConnectError::CaCerts(_))) => {
+                return Failure::Forbidden(error.to_string());
+            }
+            Some(error) => return Failure::Broken(error.to_string()),
+            None => cause = level.source(),
         }
-        cause = level.source();
     }
     Failure::Broken(chain(error))
 }
@@ -129,62 +150,5 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Resolves, checks and connects to the very address that was checked.
-#[derive(Clone)]
-struct Connector {
-    policy: Arc<Policy>,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("{host} must not be reached: {refusal}")]
-struct Refused {
-    host: String,
-    refusal: address::Refusal,
-}
-
-impl tower::Service<Uri> for Connector {
-    type Response = TokioIo<TcpStream>;
-    type Error = Box<dyn Error + Send + Sync>;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let policy = Arc::clone(&self.policy);
-        Box::pin(async move {
-            let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
-            let port = uri.port_u16().unwrap_or(80);
-            match timeout(CONNECT_TIMEOUT, connect(&host, port, &policy)).await {
-                Ok(connected) => connected,
-                Err(_) => Err(timed_out(CONNECT_TIMEOUT).into()),
-            }
-        })
-    }
-}
-
-async fn connect(host: &str, port: u16, policy: &Policy) -> Result<TokioIo<TcpStream>, Box<dyn Error + Send + Sync>> {
-    let addresses: Vec<SocketAddr> = match host.parse::<IpAddr>() {
-        Ok(ip) => vec![SocketAddr::new(ip, port)],
-        Err(_) => tokio::net::lookup_host((host, port)).await?.collect(),
-    };
-    let mut last: Box<dyn Error + Send + Sync> = format!("{host} has no address").into();
-    for address in addresses {
-        if let Err(refusal) = address::judge(address, policy) {
-            return Err(Refused { host: host.to_owned(), refusal }.into());
-        }
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                stream.set_nodelay(true)?;
-                return Ok(TokioIo::new(stream));
-            }
-            Err(error) => last = error.into(),
-        }
-    }
-    Err(last)
-}
-
-fn timed_out(limit: Duration) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {limit:?}"))
-}
+#[cfg(test)]
+pub(super) mod tests;

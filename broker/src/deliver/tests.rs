@@ -1,14 +1,8 @@
-use super::address::{Policy, Private, Refusal, judge};
 use super::answer::{Strictness, meaning};
-use super::http::HttpDeliver;
-use super::{Answered, Deliver as _, Outcome, Parcel};
-use crate::event::Event;
+use super::{Answered, Outcome};
 use crate::retry::Ended;
 use ::http::{HeaderMap, HeaderName, HeaderValue};
-use fnctl_config::snapshot::{Destination, ObjectKey};
 use jiff::Timestamp;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 const EVENT: &[(&str, &str)] = &[("ce-specversion", "1.0"), ("ce-id", "r"), ("ce-source", "/s"), ("ce-type", "reply")];
@@ -69,88 +63,5 @@ fn retry_after_is_seconds_or_a_date() {
         let found = meaning(answered(503, &[("retry-after", text)], ""), Strictness::Lenient, Timestamp::UNIX_EPOCH);
         let Ended::Refused { retry_after, .. } = found.ended else { panic!("{found:?}") };
         assert_eq!(retry_after, seconds.map(Duration::from_secs), "{text}");
-    }
-}
-
-#[test]
-fn addresses_that_may_be_reached() {
-    let closed = vec!["127.0.0.1:6443".parse().unwrap(), "0.0.0.0:9000".parse().unwrap()];
-    let open = Policy { private: Private::Allowed, closed };
-    let tight = Policy { private: Private::Refused, ..open.clone() };
-    // Address, verdict where private ones are allowed, where they are not.
-    type Verdict = Result<(), Refusal>;
-    let table: &[(&str, Verdict, Verdict)] = &[
-        ("93.184.216.34:80", Ok(()), Ok(())),
-        ("[2606:2800:220:1::1]:80", Ok(()), Ok(())),
-        ("127.0.0.1:8080", Ok(()), Err(Refusal::Private)),
-        ("127.9.9.9:8080", Ok(()), Err(Refusal::Private)),
-        ("[::1]:8080", Ok(()), Err(Refusal::Private)),
-        ("10.1.2.3:80", Ok(()), Err(Refusal::Private)),
-        ("172.16.0.1:80", Ok(()), Err(Refusal::Private)),
-        ("172.31.255.255:80", Ok(()), Err(Refusal::Private)),
-        ("172.32.0.1:80", Ok(()), Ok(())),
-        ("192.168.1.1:80", Ok(()), Err(Refusal::Private)),
-        ("100.64.0.1:80", Ok(()), Err(Refusal::Private)),
-        ("100.128.0.1:80", Ok(()), Ok(())),
-        ("[fd12::1]:80", Ok(()), Err(Refusal::Private)),
-        ("[::ffff:10.0.0.1]:80", Ok(()), Err(Refusal::Private)),
-        ("[::10.0.0.1]:80", Ok(()), Err(Refusal::Private)),
-        ("[2002:a00:1::]:80", Ok(()), Err(Refusal::Private)),
-        ("[64:ff9b::a00:1]:80", Ok(()), Err(Refusal::Private)),
-        ("[2001:0:1::1]:80", Ok(()), Err(Refusal::Private)),
-        ("169.254.169.254:80", Err(Refusal::Metadata), Err(Refusal::Metadata)),
-        ("169.254.170.2:80", Err(Refusal::Metadata), Err(Refusal::Metadata)),
-        ("100.100.100.200:80", Err(Refusal::Metadata), Err(Refusal::Metadata)),
-        ("[fd00:ec2::254]:80", Err(Refusal::Metadata), Err(Refusal::Metadata)),
-        ("[fe80::1]:80", Err(Refusal::Metadata), Err(Refusal::Metadata)),
-        ("[::ffff:169.254.169.254]:80", Err(Refusal::Metadata), Err(Refusal::Metadata)),
-        ("[64:ff9b::a9fe:a9fe]:80", Err(Refusal::Metadata), Err(Refusal::Metadata)),
-        ("[2002:a9fe:a9fe::]:80", Err(Refusal::Metadata), Err(Refusal::Metadata)),
-        ("0.0.0.0:80", Err(Refusal::NoHost), Err(Refusal::NoHost)),
-        ("0.1.2.3:80", Err(Refusal::NoHost), Err(Refusal::NoHost)),
-        ("[::]:80", Err(Refusal::NoHost), Err(Refusal::NoHost)),
-        ("224.0.0.1:80", Err(Refusal::NoHost), Err(Refusal::NoHost)),
-        ("255.255.255.255:80", Err(Refusal::NoHost), Err(Refusal::NoHost)),
-        ("[ff02::1]:80", Err(Refusal::NoHost), Err(Refusal::NoHost)),
-        ("127.0.0.1:6443", Err(Refusal::Closed), Err(Refusal::Closed)),
-        ("127.0.0.2:6443", Err(Refusal::Closed), Err(Refusal::Closed)),
-        ("[::1]:6443", Err(Refusal::Closed), Err(Refusal::Closed)),
-        ("[::ffff:127.0.0.1]:6443", Err(Refusal::Closed), Err(Refusal::Closed)),
-        ("10.0.0.7:9000", Err(Refusal::Closed), Err(Refusal::Closed)),
-        ("10.0.0.7:6443", Ok(()), Err(Refusal::Private)),
-    ];
-    for (address, where_allowed, where_refused) in table {
-        let parsed: SocketAddr = address.parse().unwrap();
-        assert_eq!(judge(parsed, &open), *where_allowed, "{address}");
-        assert_eq!(judge(parsed, &tight), *where_refused, "{address}");
-    }
-}
-
-#[tokio::test]
-async fn spellings_of_forbidden_places_are_forbidden() {
-    let adapter = HttpDeliver::new(Policy { private: Private::Refused, closed: Vec::new() });
-    let uris = [
-        "http://127.0.0.1:1/",
-        "http://[::1]:1/",
-        "http://[::ffff:127.0.0.1]:1/",
-        "http://localhost:1/",
-        "http://0x7f.1:1/",
-        "http://2130706433:1/",
-        "http://127.1:1/",
-        "http://169.254.169.254/latest",
-        "http://user@example.com/",
-        "ftp://example.com/",
-        "/relative",
-        "https://example.com/",
-    ];
-    for uri in uris {
-        let parcel = Parcel {
-            event: Arc::new(Event::new("1", "/s", "t").unwrap()),
-            destination: Destination::Uri { uri: uri.to_owned() },
-            timeout: None,
-            trigger: ObjectKey::new("default", "t"),
-        };
-        let outcome = adapter.deliver(parcel).await;
-        assert!(matches!(outcome, Outcome::Forbidden { .. }), "{uri}: {outcome:?}");
     }
 }

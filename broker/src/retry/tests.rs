@@ -61,7 +61,7 @@ fn the_budget_ends_in_the_dead_letter_sink_or_the_parked_store() {
     let mut delivery = delivery(2, Backoff::Linear);
     assert!(matches!(next(refused(500), 2, &delivery, 0.0), Next::Again { .. }));
     assert_eq!(next(refused(500), 3, &delivery, 0.0), Next::Park);
-    delivery.dead_letter = Some(Destination::Uri { uri: "http://dls".to_owned() });
+    delivery.dead_letter = Some(Destination::Uri { uri: "http://dls".to_owned(), ca_certs: None });
     assert_eq!(next(refused(500), 3, &delivery, 0.0), Next::DeadLetter);
     assert_eq!(next(refused(400), 1, &delivery, 0.0), Next::DeadLetter);
 }

@@ -36,7 +36,7 @@ pub struct Destination {
     /// An absolute URI; with a `ref`, one relative to its address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
-    /// PEM certificates to trust for this destination. Not supported yet.
+    /// PEM certificates to trust for this destination beside the machine's; only for an https `uri`.
     #[serde(rename = "CACerts", default, skip_serializing_if = "Option::is_none")]
     pub ca_certs: Option<String>,
     /// OIDC audience of the destination. Not supported yet.

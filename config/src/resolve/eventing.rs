@@ -170,7 +170,6 @@ pub type Place<'a> = (&'a str, &'a Home);
 pub fn destination(written: &Written, place: Place<'_>, path: &str) -> Result<Destination, FieldError> {
     let reference = written.reference.as_ref();
     let unsupported = [
-        ("CACerts", written.ca_certs.is_some()),
         ("audience", written.audience.is_some()),
         ("ref.group", reference.is_some_and(|reference| reference.group.is_some())),
         ("ref.address", reference.is_some_and(|reference| reference.address.is_some())),
@@ -178,10 +177,28 @@ pub fn destination(written: &Written, place: Place<'_>, path: &str) -> Result<De
     if let Some((field, _)) = unsupported.iter().find(|(_, is_given)| *is_given) {
         return Err(FieldError::general(FieldErrorKind::NotSupported, &join(path, field), "not supported yet"));
     }
-    match (reference, &written.uri) {
+    let found = match (reference, &written.uri) {
         (None, None) => Err(FieldError::missing_one_of(path, &["ref", "uri"])),
         (Some(reference), uri) => by_reference(reference, uri.as_deref().unwrap_or_default(), place.0, path),
         (None, Some(uri)) => by_uri(uri, place.1, &join(path, "uri")),
+    }?;
+    match &written.ca_certs {
+        Some(pem) => trusting(found, pem, &join(path, "CACerts")),
+        None => Ok(found),
+    }
+}
+
+/// Adds certificates to trust, where there will be one to check. Whether they are valid is found out by the first delivery.
+fn trusting(found: Destination, pem: &str, path: &str) -> Result<Destination, FieldError> {
+    let invalid = |why| Err(FieldError::invalid_because(pem.lines().next().unwrap_or_default(), path, why));
+    match found {
+        Destination::Uri { uri, .. } if uri.starts_with("https://") => {
+            if !pem.contains("-----BEGIN CERTIFICATE-----") {
+                return invalid("expected certificates in PEM");
+            }
+            Ok(Destination::Uri { uri, ca_certs: Some(pem.to_owned()) })
+        }
+        _ => invalid("only an https uri outside of this home has a certificate to check"),
     }
 }
 
@@ -268,7 +285,7 @@ fn by_uri(uri: &str, home: &Home, path: &str) -> Result<Destination, FieldError>
         let slash = if tail.starts_with('/') { "" } else { "/" };
         return Ok(Destination::Function { key: ObjectKey::new(namespace, name), path: format!("{slash}{tail}") });
     }
-    Ok(Destination::Uri { uri: uri.to_owned() })
+    Ok(Destination::Uri { uri: uri.to_owned(), ca_certs: None })
 }
 
 /// Whether every character may stand in a URI.

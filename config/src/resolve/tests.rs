@@ -7,7 +7,9 @@ use std::time::Duration;
 #[test]
 fn destinations() {
     let function = |path: &str| Ok(Destination::Function { key: ObjectKey::new("ns", "f"), path: path.to_owned() });
-    let uri = |text: &str| Ok(Destination::Uri { uri: text.to_owned() });
+    let uri = |text: &str| Ok(Destination::Uri { uri: text.to_owned(), ca_certs: None });
+    let pem = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+    let trusting = Ok(Destination::Uri { uri: "https://x/".to_owned(), ca_certs: Some(pem.to_owned()) });
     let broker = Ok(Destination::Broker { key: ObjectKey::new("ns", "b") });
     let ksvc = json!({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "f"});
     let rows = [
@@ -34,6 +36,10 @@ fn destinations() {
         (json!({"uri": "http://127.0.0.1:8081/-/broker/ns/b"}), uri("http://127.0.0.1:8081/-/broker/ns/b")),
         (json!({"uri": "http://[::1]/x"}), uri("http://[::1]/x")),
         (json!({"uri": "http://x:y/"}), Err("invalid value: http://x:y/: s.uri")),
+        (json!({"uri": "https://x/", "CACerts": pem}), trusting),
+        (json!({"uri": "https://x/", "CACerts": "x"}), Err("invalid value: x: s.CACerts")),
+        (json!({"uri": "http://x/", "CACerts": pem}), Err("invalid value: -----BEGIN CERTIFICATE-----: s.CACerts")),
+        (json!({"ref": ksvc, "CACerts": pem}), Err("invalid value: -----BEGIN CERTIFICATE-----: s.CACerts")),
         (json!({"uri": "http://x/", "audience": "a"}), Err("not supported yet: s.audience")),
         (json!({"uri": "http://tag.f.ns.localhost/"}), uri("http://tag.f.ns.localhost/")),
         (json!({"uri": "/x"}), Err("invalid value: /x: s.uri")),

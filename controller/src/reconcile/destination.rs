@@ -37,7 +37,7 @@ pub(super) fn resolve(
             format!("{}{}", settings.function_url(key), if path == "/" { "" } else { path })
         }
         (Destination::Broker { key }, ..) => settings.broker_url(key),
-        (Destination::Uri { uri }, ..) => uri.clone(),
+        (Destination::Uri { uri, .. }, ..) => uri.clone(),
     };
     Ok((destination, uri))
 }

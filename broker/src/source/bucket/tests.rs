@@ -266,7 +266,7 @@ async fn what_the_sink_refuses_for_good_is_counted_and_passed() {
 #[tokio::test(start_paused = true)]
 async fn a_source_that_becomes_another_keeps_its_place() {
     let node = Node::start(&Simulated::new(1), &Sink::new(503)).await;
-    node.apply(&source(Destination::Uri { uri: "http://example.com/".to_owned() })).await;
+    node.apply(&source(Destination::Uri { uri: "http://example.com/".to_owned(), ca_certs: None })).await;
     node.put("1").await;
     node.sink.was_tried(2).await;
     node.apply(&source(function())).await;

@@ -370,7 +370,7 @@ fn triggers() {
         (
             "trigger",
             trigger("subscriber", json!({"uri": "http://x/", "CACerts": "x"})),
-            "not supported yet: spec.subscriber.CACerts",
+            "invalid value: x: spec.subscriber.CACerts\nonly an https uri outside of this home has a certificate to check",
         ),
         (
             "trigger",

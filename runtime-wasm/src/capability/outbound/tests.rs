@@ -1,38 +1,32 @@
-use super::{Reach, Verdict, reach, verdict};
+use super::{Verdict, told, verdict};
+use fnctl_config::reach::Refusal;
 use fnctl_config::snapshot::Grants;
+use std::error::Error as StdError;
+use std::io;
+use wasmtime_wasi_http::Error;
+
+#[derive(Debug, thiserror::Error)]
+#[error("outer")]
+struct Outer(#[source] Box<dyn StdError + Send + Sync>);
 
 #[test]
-fn addresses_are_a_table() {
-    for (addresses, expected) in [
+fn failures_have_the_words_of_wasi() {
+    let certificate = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
+    for (cause, is_expected) in [
         (
-            &["1.1.1.1", "8.8.8.8", "172.32.0.1", "192.169.0.1", "100.128.0.1", "2606:4700::1", "2a00::1"][..],
-            Reach::Public,
+            Box::new(Refusal::Metadata) as Box<dyn StdError + Send + Sync>,
+            (|error| matches!(error, Error::DestinationIpProhibited)) as fn(&Error) -> bool,
         ),
-        (
-            &["127.0.0.1", "127.9.9.9", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "::1"],
-            Reach::Private,
-        ),
-        (&["fc00::1", "fd12::1", "fec0::1", "2001:db8::1", "192.0.2.1", "198.18.0.1", "203.0.113.9"], Reach::Private),
-        (
-            &["169.254.169.254", "0.0.0.0", "0.1.2.3", "224.0.0.1", "255.255.255.255", "100.100.100.200", "::"],
-            Reach::Never,
-        ),
-        (
-            &[
-                "fe80::1",
-                "ff02::1",
-                "fd00:ec2::254",
-                "::ffff:127.0.0.1",
-                "::ffff:8.8.8.8",
-                "64:ff9b::a9fe:a9fe",
-                "2002:7f00:1::",
-            ],
-            Reach::Never,
-        ),
+        (Box::new(certificate), |error| matches!(error, Error::TlsCertificateError)),
+        (Box::new(rustls::Error::DecryptError), |error| matches!(error, Error::TlsProtocolError)),
+        (Box::new(io::Error::from(io::ErrorKind::ConnectionRefused)), |error| {
+            matches!(error, Error::ConnectionRefused)
+        }),
+        (Box::new(io::Error::from(io::ErrorKind::TimedOut)), |error| matches!(error, Error::ConnectionTimeout)),
+        ("no words".into(), |error| matches!(error, Error::InternalError(Some(text)) if text == "outer")),
     ] {
-        for address in addresses {
-            assert_eq!(reach(address.parse().unwrap()), expected, "{address}");
-        }
+        let error = Outer(cause);
+        assert!(is_expected(&told(&error)), "{error:?}: {:?}", told(&error));
     }
 }
 
@@ -45,6 +39,8 @@ fn grants_are_a_table() {
         (&["http://example.com"], "http://EXAMPLE.com./", Verdict::Named),
         (&["http://example.com"], "http://example.com:81/", Verdict::Denied),
         (&["http://example.com"], "https://example.com/", Verdict::Denied),
+        (&["https://example.com"], "https://example.com:443/", Verdict::Named),
+        (&["https://example.com"], "http://example.com:443/", Verdict::Denied),
         (&["http://example.com"], "http://example.com.evil.org/", Verdict::Denied),
         (&["http://10.0.0.5:8080", "*"], "http://10.0.0.5:8080/", Verdict::Named),
         (&["http://10.0.0.5:8080", "*"], "http://10.0.0.6:8080/", Verdict::Public),

@@ -1,23 +1,23 @@
-//! Which network addresses a delivery may reach: pure. A trigger's author must not use the node to reach what only the
-//! node can reach (server-side request forgery).
+//! Which network addresses may be reached on somebody else's behalf: pure. The author of a trigger or of a function must
+//! not use the node to reach what only the node can reach (server-side request forgery).
 //!
-//! Checked for the very address that is connected to, after name resolution, so that a name cannot change in between.
+//! To be asked about the very address that is connected to, after name resolution, so that a name cannot change in between.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// What the node's operator allows.
+/// What may be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Loopback and private networks.
     pub private: Private,
-    /// The node's own listeners that no event may reach: its API and its object store.
+    /// The node's own listeners that nobody may reach through it.
     pub closed: Vec<SocketAddr>,
 }
 
 /// Whether loopback and private addresses may be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Private {
-    /// Yes: the node listens on loopback only, so that only its own user can ask.
+    /// Yes.
     Allowed,
     /// No.
     Refused,
@@ -29,13 +29,13 @@ pub enum Refusal {
     /// Where clouds keep their instances' credentials.
     #[error("it is an address of cloud metadata")]
     Metadata,
-    /// The node's own API or object store.
+    /// A listener of the node.
     #[error("it is a port of the node's own")]
     Closed,
-    /// Loopback or private, while the node is open to the network.
-    #[error("it is a private address, and the node does not listen on loopback only")]
+    /// Loopback or private, where these are refused.
+    #[error("it is a private address, and those are not allowed here")]
     Private,
-    /// Not an address of one host: multicast, broadcast, unspecified, reserved.
+    /// Not an address of one host, or a form that hides another address.
     #[error("it is not an address of a host")]
     NoHost,
 }
@@ -91,7 +91,7 @@ fn reach(ip: IpAddr) -> Reach {
 fn reach_v4(ip: Ipv4Addr) -> Reach {
     match ip.octets() {
         // Link-local, with the metadata services of most clouds; Alibaba's, Oracle's and Azure's own.
-        [169, 254, ..] | [100, 100, 100, 200] | [192, 0, 0, 192] | [168, 63, 129, 16] => Reach::Metadata,
+        [169, 254, ..] | [100, 100, 100, _] | [192, 0, 0, 192] | [168, 63, 129, 16] => Reach::Metadata,
         [0, ..] | [224..=255, ..] => Reach::NoHost,
         [127 | 10, ..] | [192, 168, ..] | [172, 16..=31, ..] | [100, 64..=127, ..] => Reach::Private,
         // Documentation, benchmarks and protocol assignments: never public hosts.
@@ -101,28 +101,31 @@ fn reach_v4(ip: Ipv4Addr) -> Reach {
 }
 
 fn reach_v6(ip: Ipv6Addr) -> Reach {
-    const AWS_METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
     match ip.segments() {
-        _ if ip == AWS_METADATA => Reach::Metadata,
+        // AWS' services of an instance, the metadata among them.
+        [0xfd00, 0xec2, ..] => Reach::Metadata,
         _ if ip.is_loopback() => Reach::Private,
         _ if ip.is_unspecified() || ip.is_multicast() => Reach::NoHost,
         [0xfe80..=0xfebf, ..] => Reach::Metadata,
-        [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] => Reach::Private,
-        // Teredo hides its IPv4 address; the documentation prefix names nobody.
-        [0x2001, 0 | 0xdb8, ..] => Reach::Private,
+        [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] | [0x2001, 0xdb8, ..] => Reach::Private,
+        // Teredo and networks' own translations hide an IPv4 address where only they know; the first are reserved.
+        [0x2001, 0, ..] | [0x64, 0xff9b, ..] | [0, 0, 0, 0, 0, ..] => Reach::NoHost,
         _ => Reach::Public,
     }
 }
 
-/// The IPv4 address that an IPv6 one stands for: mapped, compatible, 6to4, NAT64.
+/// The IPv4 address that an IPv6 one stands for: mapped, compatible, translated, 6to4, NAT64.
 fn embedded(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let pair = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match ip.segments() {
         [0, 0, 0, 0, 0, 0xffff, high, low] => Some(pair(high, low)),
         [0, 0, 0, 0, 0xffff, 0, high, low] => Some(pair(high, low)),
         [0, 0, 0, 0, 0, 0, high, low] if high != 0 => Some(pair(high, low)),
-        [0x64, 0xff9b, 0 | 1, _, _, _, high, low] => Some(pair(high, low)),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(pair(high, low)),
         [0x2002, high, low, ..] => Some(pair(high, low)),
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
