@@ -1,4 +1,4 @@
-//! Carries events to functions: log, filter, dispatch, sources, buckets.
+//! Carries events to functions: log, filter, dispatch, sources; and keeps what functions store: buckets, key-value stores.
 
 pub mod broker;
 pub mod bucket;
@@ -9,6 +9,7 @@ pub mod event;
 pub mod filter;
 pub mod index;
 pub mod ingress;
+pub mod key_values;
 pub mod ledger;
 pub mod log;
 pub mod parked;

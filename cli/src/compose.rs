@@ -4,6 +4,7 @@ mod artifacts;
 mod blobs;
 mod deliver;
 mod events;
+mod key_values;
 mod logs;
 mod outside;
 mod scale;
@@ -18,6 +19,7 @@ use fnctl_broker::broker::{Brokers, LogChoice, Options as BrokerOptions};
 use fnctl_broker::bucket::s3::Credentials;
 use fnctl_broker::bucket::{BucketNode, Buckets, Options as BucketOptions};
 use fnctl_broker::deliver::http::HttpDeliver;
+use fnctl_broker::key_values::{KeyValues, Options as KeyValueOptions};
 use fnctl_broker::source::bucket::BucketSources;
 use fnctl_broker::vfs::Vfs;
 use fnctl_broker::vfs::disk::Disk;
@@ -27,7 +29,6 @@ use fnctl_controller::apiserver::store::Place;
 use fnctl_controller::apiserver::{ApiServer, Token, kubeconfig, tls};
 use fnctl_controller::project::{self, Observed, Observer, Update, observe};
 use fnctl_controller::reconcile::{Controllers, Rejected, Settings as ControllerSettings};
-use fnctl_runtime_wasm::capability::key_values::MemoryKeyValues;
 use fnctl_runtime_wasm::compile::Compiler;
 use fnctl_runtime_wasm::{Options as RuntimeOptions, Runtime, heavy};
 use scale::Scaling;
@@ -128,6 +129,7 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
     let store = Buckets::open(BucketOptions::new(vfs.clone(), folder("buckets"))).await;
     let store = store.map_err(|e| broken("cannot open the buckets", &e))?;
 
+    let key_values = KeyValues::new(KeyValueOptions::new(vfs.clone(), folder("key-values.redb")));
     let roots = outside::roots();
     let heavy = HeavyThreads(Some(heavy::runtime().map_err(|e| broken("cannot start threads", &e))?));
     let runtime = Runtime::open(RuntimeOptions {
@@ -136,7 +138,7 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
         guest_memory_bytes: settings.guest_memory_bytes,
         heavy: heavy.handle(),
         blobs: Arc::new(blobs::NodeBlobs(store.clone())),
-        key_values: Arc::new(MemoryKeyValues::default()),
+        key_values: Arc::new(key_values::NodeKeyValues(key_values)),
         outside: outside::guests(addresses, &roots),
     })
     .map_err(|e| broken("cannot open the artifact store", &e))?;

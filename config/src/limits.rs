@@ -151,6 +151,19 @@ pub const LIST_PAGE_MAX: usize = 1_000;
 pub const KEY_BYTES_MAX: usize = 1_024;
 /// Largest value of a key-value store, in bytes. Above it: the call fails.
 pub const VALUE_BYTES_MAX: usize = 1 << 20;
+/// Keys of one key-value store. Above it: the call fails; keys that are there can be changed and deleted.
+pub const KEY_VALUE_STORE_KEYS_MAX: u64 = 100_000;
+/// Bytes of all keys and values of one key-value store. Above it: as [`KEY_VALUE_STORE_KEYS_MAX`]. What is larger belongs
+/// into a bucket.
+pub const KEY_VALUE_STORE_BYTES_MAX: u64 = 256 << 20;
+/// Key-value stores of one node that hold something. Above it: the first key of another one is refused.
+pub const KEY_VALUE_STORES_MAX: u64 = 1_000;
+/// Bytes of the changes that wait for the commit of the key-value stores before them. Above it: the call fails.
+pub const KEY_VALUE_QUEUED_BYTES_MAX: usize = 16 << 20;
+/// What such a change counts for beside its value: its key, its store's name, and who waits for it.
+pub const KEY_VALUE_QUEUED_CHANGE_BYTES: usize = 2 << 10;
+/// Bytes that must stay free on the disk of the key-value stores: as for buckets. Below it: what grows fails.
+pub const KEY_VALUE_FREE_BYTES_MIN: u64 = BUCKET_FREE_BYTES_MIN;
 /// Requests that all functions have open to the outside. Above it: a new one fails at once.
 pub const OUTBOUND_REQUESTS_MAX: usize = 256;
 /// Time until the head of an answer from the outside.

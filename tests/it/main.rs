@@ -5,6 +5,7 @@ mod buckets;
 mod eventing;
 mod harness;
 mod http;
+mod key_values;
 mod outside;
 mod ready;
 mod repository;

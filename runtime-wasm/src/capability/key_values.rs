@@ -1,11 +1,15 @@
 //! The port to the node's key-value stores.
 
+pub mod conformance;
+
+use fnctl_config::key_value::{Quota, Refusal, Usage, add};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Key-value stores by name; each is made by its first write. A reader sees what it wrote.
+/// Key-value stores by name; each is made by its first write. A reader sees what was answered before, and a refused or
+/// failed change is none.
 pub trait KeyValues: fmt::Debug + Send + Sync {
     /// The value of a key.
     fn get<'a>(&'a self, store: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, KeyValueError>>;
@@ -16,7 +20,7 @@ pub trait KeyValues: fmt::Debug + Send + Sync {
     /// Removes a key; `Ok` where there is none.
     fn delete<'a>(&'a self, store: &'a str, key: &'a str) -> BoxFuture<'a, Result<(), KeyValueError>>;
 
-    /// At most `limit` keys, in order, after the first `skip`.
+    /// At most `limit` keys, in the order of their bytes, after the first `skip`.
     fn list<'a>(&'a self, store: &'a str, skip: u64, limit: usize)
     -> BoxFuture<'a, Result<Vec<String>, KeyValueError>>;
 
@@ -27,56 +31,69 @@ pub trait KeyValues: fmt::Debug + Send + Sync {
 /// Why a store refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyValueError {
-    /// The value of a counter is no number, or the sum is too large.
-    #[error("the value of {0:?} is no counter, or it is full")]
-    NoCounter(String),
-    /// The store failed.
-    #[error("the key-value store failed: {0}")]
+    /// It is full, or the value of a counter is no number.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store failed; one sentence.
+    #[error("{0}")]
     Failed(String),
 }
 
-/// Adds to a counter's stored form.
-pub fn add(key: &str, stored: Option<&[u8]>, delta: u64) -> Result<u64, KeyValueError> {
-    let value = match stored {
-        None => Some(0),
-        Some(bytes) => std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<u64>().ok()),
-    };
-    value.and_then(|value| value.checked_add(delta)).ok_or_else(|| KeyValueError::NoCounter(key.to_owned()))
-}
-
-type Stored = BTreeMap<(String, String), Vec<u8>>;
-
 /// Stores in memory: gone with the node.
 #[derive(Debug, Default)]
-pub struct MemoryKeyValues(Mutex<Stored>);
-
-impl MemoryKeyValues {
-    fn lock(&self) -> MutexGuard<'_, Stored> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+pub struct MemoryKeyValues {
+    quota: Quota,
+    stores: Mutex<BTreeMap<String, Store>>,
 }
 
-fn entry(store: &str, key: &str) -> (String, String) {
-    (store.to_owned(), key.to_owned())
+#[derive(Debug, Default)]
+struct Store {
+    usage: Usage,
+    values: BTreeMap<String, Vec<u8>>,
+}
+
+impl MemoryKeyValues {
+    /// Stores that hold at most as much as the quota.
+    pub fn new(quota: Quota) -> Self {
+        Self { quota, stores: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Store>> {
+        self.stores.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One step: what a key has becomes what `change` makes of it.
+    fn change(
+        &self,
+        store: &str,
+        key: &str,
+        change: impl FnOnce(Option<&[u8]>) -> Result<Option<Vec<u8>>, Refusal>,
+    ) -> Result<(), KeyValueError> {
+        let mut stores = self.lock();
+        let store = stores.entry(store.to_owned()).or_default();
+        let before = store.values.get(key).map(Vec::as_slice);
+        let after = change(before)?;
+        let size = |value: &[u8]| (key.len() + value.len()) as u64;
+        store.usage = self.quota.replace(store.usage, before.map(size), after.as_deref().map(size))?;
+        match after {
+            Some(value) => drop(store.values.insert(key.to_owned(), value)),
+            None => drop(store.values.remove(key)),
+        }
+        Ok(())
+    }
 }
 
 impl KeyValues for MemoryKeyValues {
     fn get<'a>(&'a self, store: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, KeyValueError>> {
-        Box::pin(async move { Ok(self.lock().get(&entry(store, key)).cloned()) })
+        Box::pin(async move { Ok(self.lock().get(store).and_then(|store| store.values.get(key)).cloned()) })
     }
 
     fn set<'a>(&'a self, store: &'a str, key: &'a str, value: Vec<u8>) -> BoxFuture<'a, Result<(), KeyValueError>> {
-        Box::pin(async move {
-            self.lock().insert(entry(store, key), value);
-            Ok(())
-        })
+        Box::pin(async move { self.change(store, key, |_| Ok(Some(value))) })
     }
 
     fn delete<'a>(&'a self, store: &'a str, key: &'a str) -> BoxFuture<'a, Result<(), KeyValueError>> {
-        Box::pin(async move {
-            self.lock().remove(&entry(store, key));
-            Ok(())
-        })
+        Box::pin(async move { self.change(store, key, |_| Ok(None)) })
     }
 
     fn list<'a>(
@@ -87,18 +104,23 @@ impl KeyValues for MemoryKeyValues {
     ) -> BoxFuture<'a, Result<Vec<String>, KeyValueError>> {
         Box::pin(async move {
             let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-            let stored = self.lock();
-            let keys = stored.keys().filter(|(found, _)| found == store).map(|(_, key)| key.clone());
-            Ok(keys.skip(skip).take(limit).collect())
+            let stores = self.lock();
+            let keys = stores.get(store).into_iter().flat_map(|store| store.values.keys());
+            Ok(keys.skip(skip).take(limit).cloned().collect())
         })
     }
 
     fn increment<'a>(&'a self, store: &'a str, key: &'a str, delta: u64) -> BoxFuture<'a, Result<u64, KeyValueError>> {
         Box::pin(async move {
-            let mut stored = self.lock();
-            let sum = add(key, stored.get(&entry(store, key)).map(Vec::as_slice), delta)?;
-            stored.insert(entry(store, key), sum.to_string().into_bytes());
+            let mut sum = 0;
+            self.change(store, key, |stored| {
+                sum = add(stored, delta)?;
+                Ok(Some(sum.to_string().into_bytes()))
+            })?;
             Ok(sum)
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
