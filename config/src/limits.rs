@@ -368,8 +368,11 @@ pub const BUCKET_OBJECT_BYTES_MAX: u64 = 512 << 30;
 pub const BUCKET_METADATA_BYTES_MAX: usize = 2 << 10;
 /// Highest number of a part: as S3. Above it: `InvalidArgument`.
 pub const BUCKET_PARTS_MAX: u32 = 10_000;
-/// Multipart uploads that are open at once. Above it: `SlowDown`; those that were forgotten want an abort.
+/// Multipart uploads that are open at once. Above it: `SlowDown`; those that were forgotten
+/// want an abort, or end by [`BUCKET_UPLOAD_KEPT`].
 pub const BUCKET_UPLOADS_MAX: u64 = 1_000;
+/// How long a multipart upload may stay open. After it: it is dropped with its parts, as most lifecycle rules on S3 do.
+pub const BUCKET_UPLOAD_KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// Keys in one page of a listing, and keys of one multi-delete: as S3. Above it: this many; a multi-delete is refused.
 pub const BUCKET_LIST_MAX: usize = 1_000;
 /// Bytes that an object is written and read in at once, on a thread for blocking work.

@@ -169,6 +169,9 @@ def check_multipart(s3):
     same(answer["ETag"], f'"{hashlib.md5(b"".join(digests)).hexdigest()}-3"', "the ETag of three parts")
     upload = s3.create_multipart_upload(Bucket="films", Key="given up")["UploadId"]
     s3.upload_part(Bucket="films", Key="given up", UploadId=upload, PartNumber=1, Body=b"part")
+    part = {"Bucket": "films", "Key": "given up", "UploadId": upload, "PartNumber": 2}
+    copied = refused(s3.upload_part_copy, CopySource={"Bucket": "films", "Key": "in parts"}, **part)
+    same(copied, (501, "NotImplemented"), "a part that is a copy")
     s3.abort_multipart_upload(Bucket="films", Key="given up", UploadId=upload)
     same(refused(s3.head_object, Bucket="films", Key="given up")[0], 404, "an aborted upload makes no object")
 
@@ -211,6 +214,9 @@ def check_refusals(s3):
     same(refused(s3.get_object, Bucket="films", Key="not there"), (404, "NoSuchKey"), "no such object")
     same(refused(s3.delete_bucket, Bucket="films"), (409, "BucketNotEmpty"), "a bucket with objects")
     same(by_url("GET", f"{os.environ['S3_ENDPOINT']}/films/plain")[0], 403, "no signature")
+    old = client(signature_version="s3")
+    same(refused(old.list_buckets), (400, "InvalidRequest"), "version 2 of the signature in the head")
+    same(refused(old.put_object, Bucket="films", Key="x", Body=b"")[0], 400, "version 2 of the signature in the head")
 
 
 def check_deletes(s3):

@@ -185,6 +185,15 @@ impl Reader {
         fetch(&self.uploads, "uploads", id)
     }
 
+    /// Ids and uploads, in no order.
+    pub(super) fn uploads(&self) -> Result<Vec<(String, Upload)>, StateError> {
+        let upload = |row: Result<_, redb::StorageError>| {
+            let (id, value): (redb::AccessGuard<'_, &str>, redb::AccessGuard<'_, Json>) = row?;
+            Ok((id.value().to_owned(), parse("uploads", id.value(), &value)?))
+        };
+        self.uploads.iter()?.map(upload).collect()
+    }
+
     pub(super) fn parts(&self, upload: &str) -> Result<Vec<Part>, StateError> {
         self.parts.range((upload, 0)..=(upload, u32::MAX))?.map(|row| parse("parts", upload, &row?.1)).collect()
     }

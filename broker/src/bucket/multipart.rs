@@ -108,6 +108,21 @@ impl Buckets {
     pub async fn abort_upload(&self, upload: &Upload) -> Result<(), Error> {
         self.write(Write::AbortUpload { id: upload.id.clone(), object: upload.object() }).await.map(|_| ())
     }
+
+    /// Drops the uploads that were begun before that time, and their parts. Answers how many these were.
+    pub async fn expire_uploads(&self, before: Timestamp) -> Result<usize, Error> {
+        let open = self.read(|reader| Ok(reader.uploads()?)).await?;
+        let mut expired = 0;
+        for (id, begun) in open.into_iter().filter(|(_, begun)| begun.created < before) {
+            match self.abort_upload(&Upload { bucket: begun.bucket, key: begun.key, id }).await {
+                Ok(()) => expired += 1,
+                // Its client was quicker.
+                Err(Error::NoUpload(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(expired)
+    }
 }
 
 fn found(reader: &Reader, upload: &Upload) -> Result<(index::Upload, Vec<Part>), Error> {

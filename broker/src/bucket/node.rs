@@ -6,8 +6,9 @@ use crate::log::EventLog as _;
 use crate::log::segment;
 use crate::source::bucket::{ApplyError, BucketSources, Status};
 use crate::state::StateError;
-use fnctl_config::limits::RETENTION_INTERVAL;
+use fnctl_config::limits::{BUCKET_UPLOAD_KEPT, RETENTION_INTERVAL};
 use fnctl_config::snapshot::{Change, ObjectKey};
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
 /// What a node's buckets are made of.
@@ -97,14 +98,17 @@ impl BucketNode {
         Ok(Metrics { buckets, changes: self.buckets.segments().stats(), sources: self.sources.status().await })
     }
 
-    /// Lets old changes go, until `shutdown` is ready; then drains. S3 endpoint and guests must have stopped by then.
+    /// Lets old changes and forgotten uploads go, until `shutdown` is ready; then drains. S3 endpoint and guests must have stopped by then.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
         tokio::pin!(shutdown);
         let mut due = Instant::now() + RETENTION_INTERVAL;
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
-                () = sleep_until(due) => self.trim().await,
+                () = sleep_until(due) => {
+                    self.trim().await;
+                    self.expire().await;
+                }
             }
             due = Instant::now() + RETENTION_INTERVAL;
         }
@@ -116,6 +120,16 @@ impl BucketNode {
         self.sources.drain().await;
         if let Err(error) = self.buckets.close().await {
             tracing::error!(%error, "the buckets were not closed in order");
+        }
+    }
+
+    async fn expire(&self) {
+        // The sum is in range for any clock of these centuries.
+        let Ok(before) = Timestamp::now().checked_sub(BUCKET_UPLOAD_KEPT) else { return };
+        match self.buckets.expire_uploads(before).await {
+            Ok(0) => {}
+            Ok(expired) => tracing::info!(expired, "multipart uploads that nobody ended were dropped"),
+            Err(error) => tracing::error!(%error, "forgotten multipart uploads cannot be dropped"),
         }
     }
 

@@ -1,7 +1,9 @@
 use super::*;
 use crate::vfs::simulated::Simulated;
 use futures::{StreamExt as _, stream};
+use jiff::Timestamp;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// A store on a simulated disk, with marks that fit its size.
 pub(super) fn options(vfs: &Simulated) -> Options {
@@ -240,6 +242,24 @@ async fn parts_become_one_object() {
     assert!(meta.etag.ends_with("-2"), "{}", meta.etag);
     assert_eq!(read(&buckets, "k", 0..9).await.unwrap(), b"oneten");
     assert_eq!(buckets.complete_upload(&upload, vec![one], object("k")).await, Err(Error::NoUpload(upload.id)));
+}
+
+#[tokio::test]
+async fn forgotten_uploads_end() {
+    let disk = Simulated::new(1);
+    let buckets = Buckets::open(options(&disk)).await.unwrap();
+    buckets.create_bucket("bucket").await.unwrap();
+    let files = || disk.files().into_iter().filter(|(path, _)| path.starts_with("/node/buckets/incoming")).count();
+    let empty = files();
+    let upload = buckets.create_upload(object("k")).await.unwrap();
+    buckets.put_part(&upload, 1, body(b"part")).await.unwrap();
+    let begun = Timestamp::now();
+    assert_eq!(buckets.expire_uploads(begun - Duration::from_secs(60)).await, Ok(0), "it is too young");
+    assert_eq!((buckets.parts(&upload).await.unwrap().len(), files()), (1, empty + 1));
+    assert_eq!(buckets.expire_uploads(begun + Duration::from_secs(60)).await, Ok(1));
+    assert_eq!(buckets.put_part(&upload, 2, body(b"")).await, Err(Error::NoUpload(upload.id)));
+    buckets.close().await.unwrap();
+    assert_eq!(files(), empty, "its parts are gone");
 }
 
 #[tokio::test]

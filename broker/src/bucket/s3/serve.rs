@@ -7,15 +7,16 @@ use fnctl_config::limits::{
     ACCEPT_PAUSE, DRAIN_TIMEOUT, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, S3_CONNECTIONS_MAX, S3_XML_BYTES_MAX,
 };
 use http::Request;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{HttpError, HttpResponse};
+use s3s::{HttpError, HttpResponse, S3Result, s3_error};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,8 +83,27 @@ fn service(buckets: Buckets, credentials: Credentials) -> S3Service {
     config.xml_max_body_size = S3_XML_BYTES_MAX;
     let mut builder = S3ServiceBuilder::new(Service { buckets });
     builder.set_auth(SimpleAuth::from_single(credentials.access_key, credentials.secret_key.as_str()));
+    builder.set_access(Signed);
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.build()
+}
+
+/// Who signed may do everything; with version 4 of the signature, where it stands in the request's head. Version 2 covers
+/// neither the body nor most headers, and no current client signs so unless it is told to. Presigned URLs and forms are
+/// another matter: stock clients still make them with version 2 for this region.
+struct Signed;
+
+#[async_trait::async_trait]
+impl S3Access for Signed {
+    async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
+        if context.credentials().is_none() {
+            return Err(s3_error!(AccessDenied, "requests must be signed"));
+        }
+        if context.headers().get(AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"AWS ")) {
+            return Err(s3_error!(InvalidRequest, "version 2 of the signature is not accepted: use AWS4-HMAC-SHA256"));
+        }
+        Ok(())
+    }
 }
 
 async fn next_connection(
