@@ -32,9 +32,11 @@ impl Target {
             Failure::new(Exit::Unreachable, code::NO_NODE, format!("cannot read the kubeconfig {}", file.display()))
                 .because(&e)
         })?;
-        let config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default())
+        let mut config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default())
             .await
             .map_err(|e| Failure::invalid(code::INPUT, format!("{} is no kubeconfig", file.display())).because(&e))?;
+        // A node that has no room for a request says so; whoever called decides whether to wait.
+        config.default_retry = false;
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let client = Client::try_from(config).map_err(Failure::from)?;
         Ok(Self { client, namespace: scope.namespace.clone(), form: Form::parse(scope.output.as_deref())?, server })

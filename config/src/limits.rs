@@ -179,11 +179,16 @@ pub const TRIGGER_GENERATIONS_MAX: usize = 100;
 pub const STATE_CACHE_BYTES: usize = 8 << 20;
 /// How long the record of a deleted trigger is kept.
 pub const TRIGGER_GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// Outcome records of the ledger that wait in memory. At it they are written at once, 64 bytes each.
+/// Outcome records of the ledger that wait in memory. At it they are written at once, 64 bytes each; while the disk does not
+/// take them further ones are dropped, and read as unknown.
 pub const LEDGER_BUFFER: usize = 4_096;
 /// Outcome records in one file of the ledger: 16 MiB. Then the next file begins, so that old ones can go.
 pub const LEDGER_FILE_RECORDS: usize = (16 << 20) / 64;
+/// Files of outcomes of one broker, 1 GiB in all. At it the oldest goes, also where the log still has its events: what
+/// became of them reads as unknown.
+pub const LEDGER_FILES_MAX: usize = 64;
 /// Events whose identities are kept in memory before they are sorted into a file: about 1.5 MiB.
+/// On disk they take 16 bytes an event, and go with the log's events.
 pub const LEDGER_IDENTITIES: usize = 1 << 16;
 /// Name of an attribute of an event, in characters. CloudEvents recommends 20; names made of Kafka headers are longer.
 /// Above it: 400, naming the attribute.
@@ -222,6 +227,11 @@ pub const CURSOR_FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 pub const CURSOR_FLUSH_ACKS: usize = 1_000;
 /// Wait of a dispatcher whose log or state failed, before it tries again.
 pub const DISPATCH_PAUSE: Duration = Duration::from_secs(1);
+/// Events that a node keeps parked, in bytes. At it nothing more is parked: exhausted events wait at their triggers, whose
+/// logs keep them, until some were sent again or removed.
+pub const PARKED_BYTES_MAX: u64 = 1 << 30;
+/// Wait of an event that the parked store has no room for, before it asks again.
+pub const PARKED_PAUSE: Duration = Duration::from_secs(10);
 /// Commands waiting for one broker's dispatcher; callers wait for room.
 pub const DISPATCH_COMMANDS_MAX: usize = 64;
 /// Largest answer of a subscriber that is read, in bytes: a reply is an event, so [`EVENT_BYTES_MAX`]. Above it: the
@@ -273,6 +283,8 @@ pub const EVENT_LOG_FREE_BYTES_MIN: u64 = 256 << 20;
 pub const EVENT_LOG_NOTE_INTERVAL: Duration = Duration::from_secs(1);
 /// Time between two looks at what a broker's log may let go.
 pub const RETENTION_INTERVAL: Duration = Duration::from_secs(30);
+/// How often a node looks whether a store failed for good: it ends within a second, and a supervisor starts it again.
+pub const STORE_WATCH_INTERVAL: Duration = Duration::from_millis(250);
 /// Notes kept per broker on answers of subscribers, for `event why`. Above it: the oldest goes.
 pub const DELIVERY_NOTES_KEPT: usize = 10_000;
 
@@ -282,6 +294,9 @@ pub const API_WRITES_QUEUED_MAX: usize = 2_048;
 pub const API_WRITES_PER_COMMIT_MAX: usize = 512;
 /// Writes that cascades of deletions make in one commit. What is left goes on in the next ones.
 pub const API_CASCADE_WRITES_MAX: usize = 2_048;
+/// Bytes that must stay free on the disk of the API's store: a quarter of the logs' mark, so that objects can be changed
+/// where events are refused, and cursors are saved where objects cannot be. Below it: 507, reads go on.
+pub const API_FREE_BYTES_MIN: u64 = EVENT_LOG_FREE_BYTES_MIN / 4;
 /// Cache of the API's store, in bytes: what waits for one commit, and the upper pages of its trees. Beyond it the kernel's
 /// page cache serves, which takes a microsecond more a page.
 pub const API_CACHE_BYTES: usize = 4 << 20;
@@ -335,9 +350,10 @@ pub const REVISION_TIMEOUT_SECONDS_DEFAULT: i64 = 300;
 pub const REVISION_TIMEOUT_SECONDS_MAX: i64 = 600;
 /// Most retries of one delivery. Beyond it the object is refused; with any back-off it is months already.
 pub const DELIVERY_RETRIES_MAX: i32 = 1_000;
-/// Events are kept this long where nothing says otherwise: as Kafka's default.
+/// Events are kept this long where nothing says otherwise: as Kafka's default. Longer while a trigger waits for them.
 pub const RETENTION_AGE_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3_600);
-/// Events of one broker take at most this many bytes of disk where nothing says otherwise.
+/// Events of one broker take at most this many bytes of disk where nothing says otherwise. Above it: the oldest go, but none
+/// that a trigger waits for; these may fill the disk down to [`EVENT_LOG_FREE_BYTES_MIN`].
 pub const RETENTION_BYTES_DEFAULT: u64 = 10 << 30;
 /// How long a reconciler waits for the data plane to take over what it says is ready. Then the object's status says that
 /// it is not served yet, and the reconciler looks again after [`RECONCILE_RETRY_DELAY`]. Brokers are opened one after

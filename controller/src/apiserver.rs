@@ -84,7 +84,9 @@ impl ApiServer {
     pub async fn open(place: Place, token: Token, logs: Arc<dyn PodLogs>) -> Result<Self, store::Error> {
         let opened = tokio::task::spawn_blocking(move || Store::open(place)).await;
         let store = Arc::new(opened.map_err(|error| store::Error::Failed(error.to_string()))??);
-        if let Some(namespaces) = Resource::by_plural("", "namespaces") {
+        if let Some(namespaces) = Resource::by_plural("", "namespaces")
+            && store.snapshot()?.get(&Key::new(namespaces, "", DEFAULT_NAMESPACE))?.is_none()
+        {
             let namespace = json!({
                 "apiVersion": "v1", "kind": "Namespace",
                 "metadata": {
@@ -125,6 +127,11 @@ impl ApiServer {
     /// The token that admits from the network.
     pub fn token(&self) -> &Token {
         &self.shared.token
+    }
+
+    /// Why the store takes no writes any more; none while it can. Then the node should stop: only a start helps.
+    pub fn failure(&self) -> Option<String> {
+        self.shared.store.failure()
     }
 
     /// Ends all watches, so that a node can stop without waiting for them. New ones end at once.

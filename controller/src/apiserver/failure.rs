@@ -155,8 +155,18 @@ impl Failure {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message)
     }
 
-    /// 503: the disk takes nothing, or too much waits.
+    /// 507: the disk has no room. 500: it failed. 503: too much waits. Clients try a 503 again by themselves, for minutes;
+    /// the others want a person.
     pub fn unavailable(error: &store::Error) -> Self {
+        match error {
+            store::Error::Full { .. } => {
+                return Self::new(StatusCode::INSUFFICIENT_STORAGE, "InsufficientStorage", error.to_string());
+            }
+            store::Error::InUse(_) | store::Error::Failed(_) | store::Error::ReadOnly(_) => {
+                return Self::internal(error.to_string());
+            }
+            store::Error::Busy => {}
+        }
         let mut failure = Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", error.to_string());
         failure.details = json!({"retryAfterSeconds": 1});
         failure

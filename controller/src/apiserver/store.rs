@@ -4,11 +4,13 @@
 //! Deletion (finalizers, owner references, namespaces) happens inside the same transaction, so a crash leaves no
 //! half-done cascade, and no collector has to run beside it.
 //!
-//! In reading order: `key` names objects, `snapshot` reads them, `metadata` looks into one, `operation` is what may be
+//! In reading order: `key` names objects, `disk` and `database` are what they lie in, `snapshot` reads them, `metadata` looks into one, `operation` is what may be
 //! asked, `writer` batches and commits, `transaction` performs one operation, `cascade` what a deletion takes along,
 //! `ring` is the recent history that watches replay.
 
 mod cascade;
+mod database;
+mod disk;
 mod key;
 mod metadata;
 mod operation;
@@ -20,15 +22,17 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use disk::Disk;
 pub use key::Key;
 pub(crate) use metadata::deleting;
 pub use operation::{Cascade, Operation, Outcome, Preconditions, Refused};
 pub use ring::{Change, Event};
 pub use snapshot::{Snapshot, Stored};
 
-use fnctl_config::limits;
-use redb::backends::FileBackend;
-use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableDefinition};
+use database::Database;
+use disk::Locked;
+use fnctl_config::limits::{self, API_FREE_BYTES_MIN};
+use redb::TableDefinition;
 use ring::Rings;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -56,7 +60,7 @@ pub enum Place {
     /// A file, made with mode 0600 where there is none. A second process that opens it is refused.
     File(PathBuf),
     /// Anything that behaves like a disk: simulations of power cuts give one.
-    Backend(Box<dyn StorageBackend>),
+    Disk(Box<dyn Disk>),
 }
 
 /// Why the store did not open, or cannot be used any more.
@@ -68,9 +72,18 @@ pub enum Error {
     /// The disk or the file failed.
     #[error("the store of API objects failed: {0}")]
     Failed(String),
-    /// A write failed before: what is there can be read, nothing is written until the node starts again.
-    #[error("the store of API objects is read-only since a write failed: {0}")]
+    /// A write failed before, and nobody knows what is on disk: nothing is written until the node starts again.
+    #[error("the store of API objects takes no writes since one failed: {0}; start the node again")]
     ReadOnly(String),
+    /// The disk is below its low-water mark. Nothing was written; what is there can be read.
+    #[error(
+        "the disk of the data directory has only {free_bytes} bytes left, and API objects are written while at least \
+         {API_FREE_BYTES_MIN} are free: free some space and try again"
+    )]
+    Full {
+        /// Bytes left.
+        free_bytes: u64,
+    },
     /// More writes wait than the queue holds, or the node stops.
     #[error("the store of API objects takes no more writes at this moment")]
     Busy,
@@ -96,9 +109,12 @@ pub struct Store {
 impl Store {
     /// Opens the store, or makes an empty one. Blocks on the disk.
     pub fn open(place: Place) -> Result<Self, Error> {
-        let database = open_database(place)?;
-        let version = prepare(&database)?;
-        let database = Arc::new(database);
+        let disk = match place {
+            Place::File(path) => Box::new(Locked::open(&path)?),
+            Place::Disk(disk) => disk,
+        };
+        let database = Arc::new(Database::open(disk)?);
+        let version = database.version()?;
         let rings = Arc::new(Rings::new(version));
         let (publish, published) = watch::channel(version);
         let (queue, jobs) = mpsc::sync_channel(limits::API_WRITES_QUEUED_MAX);
@@ -120,7 +136,7 @@ impl Store {
 
     /// The committed state of now.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
-        Snapshot::of(&self.database.begin_read().map_err(redb::Error::from)?)
+        Snapshot::of(&self.database.begin_read()?)
     }
 
     /// Keeps a snapshot for the next pages of a list. It pins pages of the file, hence the limits of number and age.
@@ -138,6 +154,11 @@ impl Store {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|(at, _)| at.elapsed() < limits::API_SNAPSHOT_KEPT);
         kept.iter().find(|(_, snapshot)| snapshot.version == version).map(|(_, snapshot)| snapshot.clone())
+    }
+
+    /// Why no write succeeds any more; none while one can. Then the node should stop: only a start helps.
+    pub fn failure(&self) -> Option<String> {
+        self.database.failure()
     }
 
     /// The newest version whose events are all in the rings.
@@ -158,71 +179,5 @@ impl Drop for Store {
             // A writer that panicked has failed its callers already; there is nobody left to tell.
             let _ = writer.join();
         }
-    }
-}
-
-fn open_database(place: Place) -> Result<Database, Error> {
-    let mut builder = Builder::new();
-    builder.set_cache_size(limits::API_CACHE_BYTES);
-    match place {
-        Place::Backend(backend) => {
-            builder.create_with_backend(Boxed(backend)).map_err(|error| redb::Error::from(error).into())
-        }
-        Place::File(path) => {
-            use std::os::unix::fs::OpenOptionsExt;
-            let mut options = std::fs::OpenOptions::new();
-            let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-            let file = file.map_err(|error| Error::Failed(format!("{}: {error}", path.display())))?;
-            let opened = FileBackend::new(file).and_then(|backend| builder.create_with_backend(backend));
-            opened.map_err(|error| match error {
-                redb::DatabaseError::DatabaseAlreadyOpen => Error::InUse(path.display().to_string()),
-                other => Error::Failed(format!("{}: {other}", path.display())),
-            })
-        }
-    }
-}
-
-/// Makes the tables and answers the last version. Every commit asks for quick repair, this one too: opening after a
-/// crash is quick only if the last commit did.
-fn prepare(database: &Database) -> Result<Version, Error> {
-    let work = || -> Result<Version, redb::Error> {
-        let mut transaction = database.begin_write()?;
-        transaction.set_quick_repair(true);
-        transaction.open_table(OBJECTS)?;
-        transaction.open_table(OWNERS)?;
-        transaction.open_table(PENDING)?;
-        let version = {
-            use redb::ReadableTable;
-            let meta = transaction.open_table(META)?;
-            meta.get(VERSION)?.map_or(1, |version| version.value())
-        };
-        transaction.commit()?;
-        Ok(version)
-    };
-    work().map_err(Error::from)
-}
-
-/// redb takes a backend by value; this one is chosen at run time.
-#[derive(Debug)]
-struct Boxed(Box<dyn StorageBackend>);
-
-impl StorageBackend for Boxed {
-    fn len(&self) -> Result<u64, std::io::Error> {
-        self.0.len()
-    }
-    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
-        self.0.read(offset, out)
-    }
-    fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
-        self.0.set_len(len)
-    }
-    fn sync_data(&self) -> Result<(), std::io::Error> {
-        self.0.sync_data()
-    }
-    fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
-        self.0.write(offset, data)
-    }
-    fn close(&self) -> Result<(), std::io::Error> {
-        self.0.close()
     }
 }

@@ -4,10 +4,11 @@ mod lists;
 mod writes;
 
 use super::logs::NoLogs;
-use super::store::Place;
+use super::store::{Disk, Place};
 use super::{ApiServer, Identity, Token};
 use axum::body::{Body, to_bytes};
 use http::{Method, Request, header};
+use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -17,8 +18,21 @@ pub(super) const CORE: &str = "/api/v1/namespaces/default";
 pub(super) const MERGE: &str = "application/merge-patch+json";
 pub(super) const APPLY: &str = "application/apply-patch+yaml";
 
+/// A disk that forgets, and has room for everything.
+#[derive(Debug)]
+struct Memory;
+
+impl Disk for Memory {
+    fn open(&self) -> std::io::Result<Box<dyn StorageBackend>> {
+        Ok(Box::new(InMemoryBackend::new()))
+    }
+    fn free_bytes(&self) -> std::io::Result<u64> {
+        Ok(u64::MAX)
+    }
+}
+
 pub(super) async fn server() -> ApiServer {
-    let place = Place::Backend(Box::new(InMemoryBackend::new()));
+    let place = Place::Disk(Box::new(Memory));
     ApiServer::open(place, Token::random(), Arc::new(NoLogs)).await.unwrap()
 }
 

@@ -6,8 +6,9 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use redb::StorageBackend;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// A disk whose unsynced writes survive a power cut only by chance, each sector for itself.
@@ -17,6 +18,12 @@ struct Disk {
     /// The disk says that it synced, and did not.
     lies: Arc<AtomicBool>,
     fails: Arc<AtomicBool>,
+    /// Sectors that may still be written for the first time; none if all may. Those that were written before have their
+    /// place, as on most file systems.
+    room: Arc<Mutex<Option<usize>>>,
+    /// Bytes that it says are left, below the low-water mark if not zero.
+    low: Arc<AtomicU64>,
+    opened: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Default)]
@@ -24,6 +31,7 @@ struct Sectors {
     now: Vec<u8>,
     durable: Vec<u8>,
     unsynced: Vec<(usize, Vec<u8>)>,
+    allocated: BTreeSet<usize>,
 }
 
 const SECTOR: usize = 512;
@@ -43,12 +51,33 @@ impl Disk {
                 }
             }
         }
-        let sectors = Sectors { now: bytes.clone(), durable: bytes, unsynced: Vec::new() };
+        let sectors = Sectors { now: bytes.clone(), durable: bytes, unsynced: Vec::new(), ..Sectors::default() };
         Self { state: Arc::new(Mutex::new(sectors)), ..Self::default() }
     }
 
     fn refuse(&self) -> io::Result<()> {
         if self.fails.load(Ordering::Relaxed) { Err(io::Error::other("the disk is broken")) } else { Ok(()) }
+    }
+
+    fn take_room(&self, sectors: std::ops::Range<usize>) -> io::Result<()> {
+        let mut state = self.state.lock().unwrap();
+        let new: Vec<usize> = sectors.filter(|sector| !state.allocated.contains(sector)).collect();
+        if let Some(room) = &mut *self.room.lock().unwrap() {
+            *room = room.checked_sub(new.len()).ok_or(io::ErrorKind::StorageFull)?;
+        }
+        state.allocated.extend(new);
+        Ok(())
+    }
+}
+
+impl super::Disk for Disk {
+    fn open(&self) -> io::Result<Box<dyn StorageBackend>> {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(self.clone()))
+    }
+    fn free_bytes(&self) -> io::Result<u64> {
+        let low = self.low.load(Ordering::Relaxed);
+        Ok(if low == 0 { u64::MAX } else { low })
     }
 }
 
@@ -81,8 +110,10 @@ impl StorageBackend for Disk {
     }
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.refuse()?;
-        let (mut state, offset) = (self.state.lock().unwrap(), usize::try_from(offset).unwrap());
+        let offset = usize::try_from(offset).unwrap();
         let end = offset + data.len();
+        self.take_room(offset / SECTOR..end.div_ceil(SECTOR))?;
+        let mut state = self.state.lock().unwrap();
         let length = state.now.len().max(end);
         state.now.resize(length, 0);
         state.now[offset..end].copy_from_slice(data);
@@ -96,7 +127,7 @@ fn resource(name: &str) -> Resource {
 }
 
 fn open(disk: &Disk) -> Result<Store, Error> {
-    Store::open(Place::Backend(Box::new(disk.clone())))
+    Store::open(Place::Disk(Box::new(disk.clone())))
 }
 
 fn config_map(name: &str) -> (Key, Value) {
@@ -193,6 +224,62 @@ async fn a_failed_write_makes_the_store_read_only() {
     disk.fails.store(false, Ordering::Relaxed);
     let after = create(&store, config_map("after")).await;
     assert!(matches!(after, Err(Refused::Unavailable(Error::ReadOnly(_)))), "{after:?}");
+    assert!(store.failure().is_some_and(|reason| reason.contains("the disk is broken")));
+}
+
+/// Wherever in a commit the room ends: what was acknowledged is there and can be read at once, what was refused is not,
+/// and the store goes on when there is room.
+#[tokio::test]
+async fn a_full_disk_refuses_writes_and_nothing_else() {
+    let mut refused = 0;
+    for sectors in 0..150 {
+        let disk = Disk::default();
+        let store = open(&disk).unwrap();
+        namespace(&store).await;
+        create(&store, config_map("before")).await.unwrap();
+        *disk.room.lock().unwrap() = Some(sectors);
+        let mut expected = vec!["before".to_owned()];
+        let mut reopened = 0;
+        for index in 0..8 {
+            let name = format!("c{index}");
+            match create(&store, config_map(&name)).await {
+                Ok(_) => expected.push(name),
+                Err(Refused::Unavailable(Error::Full { .. })) => {
+                    reopened += 1;
+                    assert_eq!(disk.opened.load(Ordering::Relaxed), 1 + reopened, "{sectors} sectors: at once");
+                }
+                Err(other) => panic!("{sectors} sectors: {other}"),
+            }
+            let mut known = expected.clone();
+            known.sort();
+            assert_eq!(names(&store), known, "{sectors} sectors");
+            assert_eq!(store.snapshot().unwrap().version, *store.published().borrow(), "{sectors} sectors");
+        }
+        assert_eq!(store.failure(), None);
+        refused += reopened;
+        *disk.room.lock().unwrap() = None;
+        create(&store, config_map("after")).await.unwrap();
+        expected.push("after".to_owned());
+        expected.sort();
+        drop(store);
+        assert_eq!(names(&open(&disk.cut(sectors as u64)).unwrap()), expected, "{sectors} sectors");
+    }
+    assert!(refused > 100, "{refused} writes met the full disk");
+}
+
+#[tokio::test]
+async fn below_the_low_water_mark_nothing_is_begun() {
+    let disk = Disk::default();
+    let store = open(&disk).unwrap();
+    namespace(&store).await;
+    disk.low.store(fnctl_config::limits::API_FREE_BYTES_MIN - 1, Ordering::Relaxed);
+    let length = disk.state.lock().unwrap().unsynced.len();
+    let full = create(&store, config_map("refused")).await;
+    assert!(matches!(full, Err(Refused::Unavailable(Error::Full { .. }))), "{full:?}");
+    assert_eq!(disk.state.lock().unwrap().unsynced.len(), length);
+    disk.low.store(0, Ordering::Relaxed);
+    create(&store, config_map("after")).await.unwrap();
+    assert_eq!(names(&store), ["after"]);
 }
 
 #[tokio::test]

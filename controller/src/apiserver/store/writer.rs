@@ -1,11 +1,11 @@
 //! The one writer: takes whatever waits in the queue into one transaction, commits it durably, tells the watchers, and
 //! answers. Under load one sync of the disk serves many writes.
 
+use super::database::Database;
 use super::ring::{Event, Rings};
 use super::transaction::{Failure, Tables, Transaction};
 use super::{Error, META, OBJECTS, OWNERS, Operation, Outcome, PENDING, Refused, VERSION, Version};
 use fnctl_config::limits;
-use redb::{Database, Durability};
 use std::sync::{Arc, mpsc};
 use tokio::sync::{oneshot, watch};
 
@@ -21,8 +21,6 @@ pub(super) struct Writer {
     rings: Arc<Rings>,
     publish: watch::Sender<Version>,
     version: Version,
-    /// The first failure of the disk. After it nothing is written: the state of a file whose sync failed is unknown.
-    broken: Option<Error>,
 }
 
 /// What one committed transaction did.
@@ -41,7 +39,7 @@ impl Writer {
         publish: watch::Sender<Version>,
         version: Version,
     ) -> Self {
-        Self { database, rings, publish, version, broken: None }
+        Self { database, rings, publish, version }
     }
 
     /// Works until the last sender of the queue is gone.
@@ -75,22 +73,13 @@ impl Writer {
         }
     }
 
-    fn perform(&mut self, operations: Vec<Operation>) -> Result<Batch, Error> {
-        if let Some(broken) = &self.broken {
-            return Err(broken.clone());
-        }
-        self.commit(operations).map_err(|error| {
-            let broken = Error::ReadOnly(error.to_string());
-            tracing::error!(%error, "the store of API objects is read-only from now on");
-            self.broken = Some(broken.clone());
-            broken
-        })
+    fn perform(&self, operations: Vec<Operation>) -> Result<Batch, Error> {
+        self.database.ready()?;
+        self.commit(operations).map_err(|error| self.database.failed(&error))
     }
 
     fn commit(&self, operations: Vec<Operation>) -> Result<Batch, redb::Error> {
-        let mut transaction = self.database.begin_write()?;
-        transaction.set_durability(Durability::Immediate).map_err(redb::Error::from)?;
-        transaction.set_quick_repair(true);
+        let transaction = self.database.begin_write()?;
         let mut results = Vec::with_capacity(operations.len());
         let (version, events, unfinished) = {
             let tables = Tables {
