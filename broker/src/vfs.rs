@@ -113,6 +113,11 @@ pub trait File: Debug + Send + Sync {
     }
 }
 
+/// Whether there was no room, which passes; any other error of a write does not.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::WriteZero)
+}
+
 /// Opens the file, or makes it and syncs its name.
 pub(crate) fn open_or_create(vfs: &dyn Vfs, path: &Path) -> io::Result<Arc<dyn File>> {
     match vfs.open(path) {

@@ -116,23 +116,34 @@ impl Identities {
         Ok(())
     }
 
+    /// Writes the run of a partition. What cannot be written stays in memory, and is tried with the next position.
     fn seal(&mut self, partition: u32) -> io::Result<()> {
-        let Some(Active { first, end, mut entries }) = self.active.remove(&partition) else { return Ok(()) };
-        entries.sort_unstable();
-        let mut bytes = Vec::with_capacity(entries.len() * ENTRY + 4);
-        for (hash, position) in entries {
+        let Some(active) = self.active.get_mut(&partition) else { return Ok(()) };
+        active.entries.sort_unstable();
+        let mut bytes = Vec::with_capacity(active.entries.len() * ENTRY + 4);
+        for (hash, position) in &active.entries {
             bytes.extend_from_slice(&hash.to_le_bytes());
             bytes.extend_from_slice(&position.to_key()[4..]);
         }
         bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
+        let (first, end) = (active.first, active.end);
         let path = self.directory.join(format!("{}_{}{SUFFIX}", name(first), name(end)));
-        let file = crate::vfs::open_or_create(self.vfs.as_ref(), &path)?;
-        file.set_length(0)?;
-        file.write_all_at(0, &bytes)?;
-        file.sync_all()?;
+        if let Err(error) = write(self.vfs.as_ref(), &path, &bytes) {
+            // What stays is no whole run, and is removed at the next start.
+            let _ = self.vfs.remove(&path);
+            return Err(error);
+        }
+        self.active.remove(&partition);
         self.runs.insert(first, Run { end, path });
         Ok(())
     }
+}
+
+fn write(vfs: &dyn Vfs, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let file = crate::vfs::open_or_create(vfs, path)?;
+    file.set_length(0)?;
+    file.write_all_at(0, bytes)?;
+    file.sync_all()
 }
 
 const SOURCE_BITS: u64 = (1 << 24) - 1;

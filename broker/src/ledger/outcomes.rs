@@ -67,8 +67,11 @@ impl Outcomes {
             Some(instance) => self.instances.number(instance)?.saturating_add(1),
             None => 0,
         };
+        if self.waiting.len() >= limits::LEDGER_BUFFER * RECORD {
+            self.flush()?;
+        }
         self.waiting.extend_from_slice(&encode(outcome, trigger, instance));
-        if self.waiting.len() >= limits::LEDGER_BUFFER * RECORD { self.flush() } else { Ok(()) }
+        Ok(())
     }
 
     pub(super) fn flush(&mut self) -> io::Result<()> {
@@ -140,6 +143,12 @@ impl Outcomes {
         let full = self.files.last_key_value().is_none_or(|(_, last)| last.records >= limits::LEDGER_FILE_RECORDS);
         if full {
             let number = self.files.last_key_value().map_or(0, |(last, _)| last + 1);
+            while self.files.len() >= limits::LEDGER_FILES_MAX
+                && let Some(&oldest) = self.files.keys().next()
+            {
+                self.vfs.remove(&self.path(oldest))?;
+                self.files.remove(&oldest);
+            }
             let file = self.vfs.create(&self.path(number))?;
             self.vfs.sync_directory(&self.directory)?;
             self.files.insert(number, Segment { file, records: 0, span: BTreeMap::new() });

@@ -112,3 +112,57 @@ fn old_files_go_with_the_log() {
     assert_eq!(files(), 1);
     assert_eq!(ledger.outcomes(at(count - 1)).unwrap().len(), 1);
 }
+
+#[test]
+fn a_disk_that_takes_nothing_costs_outcomes_and_no_memory() {
+    let disk = Simulated::new(4);
+    let (_, ledger) = open(&disk);
+    ledger.record(&outcome(0, "t", 1)).unwrap();
+    ledger.flush().unwrap();
+    disk.set_capacity(0);
+    let taken = (1..2 * limits::LEDGER_BUFFER as u64).filter(|&offset| ledger.record(&outcome(offset, "t", 1)).is_ok());
+    assert_eq!(taken.count(), limits::LEDGER_BUFFER);
+    disk.set_capacity(1 << 30);
+    ledger.record(&outcome(7, "t", 2)).unwrap();
+    assert_eq!(ledger.outcomes(at(7)).unwrap().len(), 2);
+}
+
+#[test]
+fn identities_that_could_not_be_written_are_not_forgotten() {
+    let disk = Simulated::new(5);
+    let (_, ledger) = open(&disk);
+    disk.set_capacity(0);
+    let refused = (0..limits::LEDGER_IDENTITIES as u64 + 3)
+        .filter(|&offset| ledger.identify(at(offset), "s", &offset.to_string()).is_err());
+    assert_eq!(refused.count(), 4);
+    assert_eq!(ledger.find(Some("s"), "7").unwrap(), [at(7)]);
+    disk.set_capacity(1 << 30);
+    let last = limits::LEDGER_IDENTITIES as u64 + 3;
+    ledger.identify(at(last), "s", "last").unwrap();
+    assert_eq!(ledger.identified(), [at(last + 1)]);
+    assert_eq!(ledger.find(Some("s"), "7").unwrap(), [at(7)]);
+}
+
+#[test]
+fn the_oldest_outcomes_go_at_the_limit_of_files() {
+    let disk = Simulated::new(6);
+    let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
+    vfs.create_directory(Path::new(DIRECTORY)).unwrap();
+    // Full files, made without writing each of their records.
+    for number in 0..limits::LEDGER_FILES_MAX as u64 {
+        vfs.create(&Path::new(DIRECTORY).join(format!("{number:012}.outcomes"))).unwrap();
+    }
+    let (_, ledger) = open(&disk);
+    let files = || vfs.list(Path::new(DIRECTORY)).unwrap().into_iter().filter(|name| name.ends_with(".outcomes"));
+    for offset in 0..limits::LEDGER_FILE_RECORDS as u64 + 1 {
+        ledger.record(&outcome(offset, "t", 1)).unwrap();
+    }
+    ledger.flush().unwrap();
+    let names: Vec<String> = files().collect();
+    assert_eq!(names.len(), limits::LEDGER_FILES_MAX);
+    assert_eq!(
+        (names[0].as_str(), names[names.len() - 1].as_str()),
+        ("000000000001.outcomes", "000000000064.outcomes")
+    );
+    assert_eq!(ledger.outcomes(at(0)).unwrap().len(), 1);
+}

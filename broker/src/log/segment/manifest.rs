@@ -85,12 +85,15 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Durable when it returns.
+    /// Durable when it returns. Where there was no room for it the other slot still says what was so, and this one is
+    /// written again the next time.
     pub(super) fn write(&mut self, facts: Facts) -> io::Result<()> {
-        self.sequence += 1;
-        let place = SLOT_PLACES[usize::from(self.sequence.is_multiple_of(2))];
-        self.file.write_all_at(place, &encode(self.sequence, &facts))?;
-        self.file.sync_data()?;
+        let sequence = self.sequence + 1;
+        let place = SLOT_PLACES[usize::from(sequence.is_multiple_of(2))];
+        self.file.write_all_at(place, &encode(sequence, &facts))?;
+        // A sync that failed is never a want of room that passes, whatever it says.
+        self.file.sync_data().map_err(io::Error::other)?;
+        self.sequence = sequence;
         self.facts = facts;
         Ok(())
     }

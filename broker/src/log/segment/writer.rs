@@ -7,7 +7,7 @@ use super::layout::Header;
 use super::manifest::{Ending, Facts, Manifest};
 use super::shared::Shared;
 use crate::log::AppendError;
-use crate::vfs::{File, Lock, Vfs};
+use crate::vfs::{File, Lock, Vfs, is_full};
 use bytes::Bytes;
 use fnctl_config::snapshot::Retention;
 use std::io;
@@ -145,7 +145,10 @@ impl Writer {
         let header = Header { salt: rand::random(), epoch: facts.epoch, broker: self.broker, base };
         let new = Segment::create(self.vfs.as_ref(), &self.directory, &header);
         let sealed = new.and_then(|new| old.seal(facts.epoch).map(|()| new));
-        let new = match sealed {
+        let noted = sealed.and_then(|new| {
+            self.manifest.write(Facts { active: base, salt: new.salt, durable: base, ..facts }).map(|()| new)
+        });
+        let new = match noted {
             Ok(new) => new,
             Err(error) if is_full(&error) => {
                 let path = files::path(&self.directory, base);
@@ -158,7 +161,6 @@ impl Writer {
             }
             Err(error) => return Err(self.fail("the end of a segment", &error)),
         };
-        self.write_manifest(Facts { active: base, salt: new.salt, durable: base, ..facts })?;
         self.shared.segments().roll(new);
         Ok(())
     }
@@ -204,7 +206,10 @@ impl Writer {
     }
 
     fn write_manifest(&mut self, facts: Facts) -> Result<(), AppendError> {
-        self.manifest.write(facts).map_err(|error| self.fail("the manifest of the event log", &error))
+        self.manifest.write(facts).map_err(|error| match is_full(&error) {
+            true => self.full(0),
+            false => self.fail("the manifest of the event log", &error),
+        })
     }
 
     fn must_roll(&self, length: u64) -> bool {
@@ -218,8 +223,4 @@ impl Writer {
         counters.records.fetch_add(records as u64, Ordering::Relaxed);
         counters.bytes.fetch_add(length as u64, Ordering::Relaxed);
     }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::WriteZero)
 }
