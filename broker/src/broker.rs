@@ -43,6 +43,8 @@ pub struct Options {
     pub directory: PathBuf,
     /// How events are kept.
     pub log: LogChoice,
+    /// Bytes of events that may be parked: `limits::PARKED_BYTES_MAX` but in tests.
+    pub parked_bytes_max: u64,
     /// Delivery to functions of this home.
     pub functions: Arc<dyn Deliver>,
     /// Delivery to any other URL: [`crate::deliver::http::HttpDeliver`].
@@ -109,7 +111,7 @@ pub enum ApplyError {
 impl Brokers {
     /// Opens what is kept in the directory; no broker runs before it is applied. Blocks on the file system.
     pub fn open(options: Options) -> Result<Self, StateError> {
-        let Options { vfs, directory, log, functions, uris } = options;
+        let Options { vfs, directory, log, parked_bytes_max, functions, uris } = options;
         let file = directory.join("state.redb");
         vfs.create_directory(&directory)
             .map_err(|source| StateError::File { path: directory.display().to_string(), source })?;
@@ -120,7 +122,7 @@ impl Brokers {
             vfs,
             directory,
             log,
-            parked: Parked::new(&state),
+            parked: Parked::new(&state, parked_bytes_max),
             state,
             refusals: Refusals::default(),
             deliver: Arc::new(Router { functions, brokers: Arc::new(local::ToBroker(brokers.clone())), uris }),
@@ -200,6 +202,14 @@ impl Brokers {
     /// Whether the broker is there and takes events.
     pub fn is_running(&self, broker: &ObjectKey) -> bool {
         self.shared.running(broker).is_some()
+    }
+
+    /// Which store takes nothing any more, and why; none while all work. Then the node should stop: only a start helps.
+    /// A full disk is no such reason.
+    pub fn failure(&self) -> Option<String> {
+        let state = || Some(format!("the brokers' state: {}", self.shared.state.failure()?));
+        let log = |running: Arc<Running>| running.failure();
+        self.shared.all().into_iter().find_map(log).or_else(state)
     }
 
     /// Numbers of every broker that runs, in order of the keys.

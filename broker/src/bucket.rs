@@ -51,7 +51,7 @@ use fnctl_config::limits::{
 use fnctl_config::snapshot::Retention;
 use futures::Stream;
 use incoming::{Place, Sink, blocking, receive};
-use index::{CLOSED, Keep, Reader};
+use index::{CLOSED, Reader};
 use std::error::Error as StdError;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -304,8 +304,10 @@ impl Buckets {
     }
 
     /// Why the store takes no writes any more; none while it works. Then the node should stop: only a start helps.
+    /// A full disk is no such reason.
     pub fn failure(&self) -> Option<String> {
-        self.shared.failed.get().cloned().or_else(|| self.shared.log.failure())
+        let Shared { failed, log, state, .. } = &*self.shared;
+        failed.get().cloned().or_else(|| log.failure()).or_else(|| state.failure())
     }
 
     /// Ends the writes that wait and closes the files, so that the next start has nothing to recover. Later writes fail.
@@ -321,7 +323,7 @@ impl Buckets {
             return Ok(());
         }
         let state = self.shared.state.clone();
-        blocking(move || Ok(index::write(&state, Keep::Durable, |tables| tables.set_number(CLOSED, 1))?)).await
+        blocking(move || Ok(index::write(&state, |tables| tables.set_number(CLOSED, 1))?)).await
     }
 
     pub(crate) fn state(&self) -> &State {

@@ -1,15 +1,15 @@
 //! Events that could not be delivered and have no dead-letter sink: kept here, with the reason, until somebody sends
-//! them again or removes them. Nothing else removes them, and they do not hold the log's segments back.
+//! them again or removes them. Nothing else removes them, and they do not hold the log's segments back. Where the store is
+//! full nothing is parked: the event waits at its trigger, and the log keeps it.
 //! All calls block: from async code use `tokio::task::spawn_blocking`.
 
 use crate::log::Position;
 use crate::state::{State, StateError, damaged, parse};
 use bytes::Bytes;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 #[cfg(test)]
 mod tests;
@@ -18,12 +18,14 @@ const ENTRIES: TableDefinition<u64, &[u8]> = TableDefinition::new("parked");
 const EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("parked_events");
 /// Trigger and position to entry, so that a redelivery after a crash parks nothing twice.
 const PLACES: TableDefinition<(&str, [u8; 12]), u64> = TableDefinition::new("parked_places");
+/// Bytes of all events here.
+const BYTES: TableDefinition<(), u64> = TableDefinition::new("parked_bytes");
 
 /// The store. Clones share it; it lives in the file of the [`State`].
 #[derive(Clone, Debug)]
 pub struct Parked {
-    database: Arc<Database>,
     state: State,
+    bytes_max: u64,
 }
 
 /// Names one parked event; later ones are greater.
@@ -80,18 +82,19 @@ pub struct Query {
 }
 
 impl Parked {
-    /// The parked events in the file of `state`.
-    pub fn new(state: &State) -> Self {
-        Self { database: Arc::clone(state.database()), state: state.clone() }
+    /// The parked events in the file of `state`, whose bytes are at most `bytes_max`.
+    pub fn new(state: &State, bytes_max: u64) -> Self {
+        Self { state: state.clone(), bytes_max }
     }
 
-    /// Keeps events, in one commit, durable when this returns. An event that the same trigger parked before keeps its
-    /// first entry.
+    /// Keeps events, in one commit, durable when this returns; all of them or none. An event that the same trigger parked
+    /// before keeps its first entry.
     pub fn park(&self, events: &[(Entry, Bytes)]) -> Result<Vec<ParkedId>, StateError> {
         self.state.write(|transaction| {
             let mut entries = transaction.open_table(ENTRIES)?;
             let mut copies = transaction.open_table(EVENTS)?;
             let mut places = transaction.open_table(PLACES)?;
+            let mut bytes = bytes_in(transaction, &copies)?;
             let mut next = last_id(&entries)? + 1;
             let mut ids = Vec::with_capacity(events.len());
             for (entry, event) in events {
@@ -101,6 +104,7 @@ impl Parked {
                     ids.push(ParkedId(id));
                     continue;
                 }
+                bytes = bytes.saturating_add(event.len() as u64);
                 let value = serde_json::to_vec(entry).map_err(|error| damaged("parked", &next.to_string(), &error))?;
                 entries.insert(next, value.as_slice())?;
                 copies.insert(next, event.as_ref())?;
@@ -108,13 +112,17 @@ impl Parked {
                 ids.push(ParkedId(next));
                 next += 1;
             }
+            if bytes > self.bytes_max {
+                return Err(StateError::ParkedFull { bytes_max: self.bytes_max });
+            }
+            transaction.open_table(BYTES)?.insert((), bytes)?;
             Ok(ids)
         })
     }
 
     /// At most `limit` entries that the query asks for, newest last. An answer shorter than `limit` is the last page.
     pub fn list(&self, query: &Query, limit: usize) -> Result<Vec<(ParkedId, Entry)>, StateError> {
-        let transaction = self.database.begin_read()?;
+        let transaction = self.state.read()?;
         let first = query.after.map_or(0, |id| id.0.saturating_add(1));
         let mut found = Vec::new();
         for row in transaction.open_table(ENTRIES)?.range(first..)? {
@@ -133,12 +141,12 @@ impl Parked {
     /// How many events are parked.
     pub fn count(&self) -> Result<u64, StateError> {
         use redb::ReadableTableMetadata;
-        Ok(self.database.begin_read()?.open_table(ENTRIES)?.len()?)
+        Ok(self.state.read()?.open_table(ENTRIES)?.len()?)
     }
 
     /// One entry and its event.
     pub fn get(&self, id: ParkedId) -> Result<Option<(Entry, Bytes)>, StateError> {
-        let transaction = self.database.begin_read()?;
+        let transaction = self.state.read()?;
         let Some(value) = transaction.open_table(ENTRIES)?.get(id.0)? else { return Ok(None) };
         let entry = parse("parked", &id.to_string(), value.value())?;
         let event = transaction.open_table(EVENTS)?.get(id.0)?;
@@ -152,14 +160,17 @@ impl Parked {
             let mut entries = transaction.open_table(ENTRIES)?;
             let mut copies = transaction.open_table(EVENTS)?;
             let mut places = transaction.open_table(PLACES)?;
+            let mut bytes = bytes_in(transaction, &copies)?;
             let mut gone = 0;
             for id in ids {
                 let Some(value) = entries.remove(id.0)? else { continue };
                 let entry: Entry = parse("parked", &id.to_string(), value.value())?;
                 places.remove((entry.trigger.as_str(), entry.position.to_key()))?;
-                copies.remove(id.0)?;
+                let copy = copies.remove(id.0)?.map_or(0, |copy| copy.value().len());
+                bytes = bytes.saturating_sub(copy as u64);
                 gone += 1;
             }
+            transaction.open_table(BYTES)?.insert((), bytes)?;
             Ok(gone)
         })
     }
@@ -178,6 +189,17 @@ pub(crate) fn make_tables(transaction: &WriteTransaction) -> Result<(), StateErr
     transaction.open_table(EVENTS)?;
     transaction.open_table(PLACES)?;
     Ok(())
+}
+
+/// Bytes of all events here; counted where the file is of a time that did not note them.
+fn bytes_in(
+    transaction: &WriteTransaction,
+    copies: &impl ReadableTable<u64, &'static [u8]>,
+) -> Result<u64, StateError> {
+    if let Some(bytes) = transaction.open_table(BYTES)?.get(())? {
+        return Ok(bytes.value());
+    }
+    copies.iter()?.try_fold(0, |bytes: u64, row| Ok(bytes.saturating_add(row?.1.value().len() as u64)))
 }
 
 fn last_id(entries: &impl ReadableTable<u64, &'static [u8]>) -> Result<u64, StateError> {

@@ -8,17 +8,21 @@
 use crate::cursor::Cursor;
 use crate::log::Position;
 use crate::vfs::Vfs;
+use database::Database;
 use fnctl_config::limits;
 use fnctl_config::snapshot::Filter;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{ReadTransaction, ReadableTable, TableDefinition, TableError, WriteTransaction};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
 
 mod backend;
+mod database;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use database::Redo;
 
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 const TRIGGERS: TableDefinition<&str, &[u8]> = TableDefinition::new("triggers");
@@ -93,34 +97,44 @@ pub struct Retry {
 impl State {
     /// Opens the file, making it where there is none. A file that was being made when the power went is made again.
     pub fn open(vfs: &Arc<dyn Vfs>, path: &Path) -> Result<Self, StateError> {
-        let storage = backend::prepare(vfs, path)
-            .map_err(|source| StateError::File { path: path.display().to_string(), source })?;
-        Self::on(builder().create_with_backend(storage)?)
+        Self::on(Database::open(vfs, path)?)
     }
 
     /// A store that is gone when it is dropped: for tests.
     pub fn in_memory() -> Result<Self, StateError> {
-        Self::on(builder().create_with_backend(redb::backends::InMemoryBackend::new())?)
+        Self::on(Database::in_memory()?)
     }
 
+    /// Nothing is written where the tables are there: a full disk can be opened.
     fn on(database: Database) -> Result<Self, StateError> {
         let state = Self { database: Arc::new(database) };
+        match state.format()? {
+            Some(FORMAT) => return Ok(state),
+            Some(found) if found > FORMAT => return Err(StateError::Newer { found, known: FORMAT }),
+            Some(_) | None => {}
+        }
         state.write(|transaction| {
-            let mut meta = transaction.open_table(META)?;
-            let found = meta.get("format")?.map(|value| value.value());
-            match found {
-                Some(FORMAT) => {}
-                Some(found) if found > FORMAT => return Err(StateError::Newer { found, known: FORMAT }),
-                _ => {
-                    meta.insert("format", FORMAT)?;
-                }
-            }
+            transaction.open_table(META)?.insert("format", FORMAT)?;
             transaction.open_table(TRIGGERS)?;
             transaction.open_table(CURSORS)?;
             transaction.open_table(RETRIES)?;
             crate::parked::make_tables(transaction)
         })?;
         Ok(state)
+    }
+
+    fn format(&self) -> Result<Option<u64>, StateError> {
+        match self.read()?.open_table(META) {
+            Ok(meta) => Ok(meta.get("format")?.map(|value| value.value())),
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Why nothing can be saved any more; none while a write can succeed. Then the node should stop: only a start helps.
+    /// A full disk is no such reason.
+    pub fn failure(&self) -> Option<String> {
+        self.database.failure()
     }
 
     /// Takes over the trigger's cursor under a new epoch. A trigger never seen begins at `start` in the log of `broker`;
@@ -163,7 +177,7 @@ impl State {
 
     /// What is known of one trigger.
     pub fn trigger(&self, trigger: &str) -> Result<Option<TriggerRecord>, StateError> {
-        let transaction = self.database.begin_read()?;
+        let transaction = self.read()?;
         let known = fetch(&transaction.open_table(TRIGGERS)?, "triggers", trigger)?;
         let owned = fetch(&transaction.open_table(CURSORS)?, "cursors", trigger)?;
         Ok(known.zip(owned).map(|(known, owned)| record(known, owned)))
@@ -171,7 +185,7 @@ impl State {
 
     /// What is known of all triggers, deleted ones too, by uid.
     pub fn triggers(&self) -> Result<Vec<(String, TriggerRecord)>, StateError> {
-        let transaction = self.database.begin_read()?;
+        let transaction = self.read()?;
         let cursors = transaction.open_table(CURSORS)?;
         let mut found = Vec::new();
         for entry in transaction.open_table(TRIGGERS)?.iter()? {
@@ -223,7 +237,7 @@ impl State {
 
     /// The events of a trigger that wait for another attempt, by position.
     pub fn retries(&self, trigger: &str) -> Result<Vec<Retry>, StateError> {
-        let transaction = self.database.begin_read()?;
+        let transaction = self.read()?;
         let table = transaction.open_table(RETRIES)?;
         let mut found = Vec::new();
         for entry in table.range((trigger, [0; 12])..=(trigger, [0xff; 12]))? {
@@ -262,8 +276,8 @@ impl State {
         })
     }
 
-    pub(crate) fn database(&self) -> &Arc<Database> {
-        &self.database
+    pub(crate) fn read(&self) -> Result<ReadTransaction, StateError> {
+        self.database.begin_read()
     }
 
     /// One durable commit, or nothing.
@@ -271,18 +285,17 @@ impl State {
         &self,
         change: impl FnOnce(&WriteTransaction) -> Result<T, StateError>,
     ) -> Result<T, StateError> {
-        let mut transaction = self.database.begin_write()?;
-        transaction.set_quick_repair(true);
-        let answer = change(&transaction)?;
-        transaction.commit()?;
-        Ok(answer)
+        self.database.write(change)
     }
-}
 
-fn builder() -> redb::Builder {
-    let mut builder = redb::Builder::new();
-    builder.set_cache_size(limits::STATE_CACHE_BYTES);
-    builder
+    /// One commit that becomes durable with the next one of [`State::write`], or nothing. `redo` does the same again.
+    pub(crate) fn write_soon<T>(
+        &self,
+        change: impl FnOnce(&WriteTransaction) -> Result<T, StateError>,
+        redo: Redo,
+    ) -> Result<T, StateError> {
+        self.database.write_soon(change, redo)
+    }
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -382,7 +395,22 @@ pub enum StateError {
     /// The thread that worked on it ended before its answer.
     #[error("the work on the broker's state was interrupted: {0}")]
     Interrupted(String),
-    /// The database failed; after a failed write it refuses everything until the node is started again.
+    /// There was no room on the disk: nothing was saved. It can be tried again.
+    #[error("the disk is full: nothing of the broker's state was saved; free some space")]
+    Full,
+    /// The parked store is at its limit: nothing was parked.
+    #[error(
+        "the parked events take {bytes_max} bytes, which is the limit: send some again (`fnctl dlq redrive`) or give the \
+         trigger a dead-letter sink"
+    )]
+    ParkedFull {
+        /// The limit.
+        bytes_max: u64,
+    },
+    /// A write failed, and nobody knows what is on disk: nothing is saved until the node is started again.
+    #[error("the broker's state failed: {0}")]
+    Failed(String),
+    /// The database refused.
     #[error("the broker's state failed")]
     Database(#[source] Box<redb::Error>),
 }
@@ -396,4 +424,11 @@ macro_rules! from_redb {
         }
     )*};
 }
-from_redb!(redb::DatabaseError, redb::TransactionError, redb::TableError, redb::StorageError, redb::CommitError);
+from_redb!(
+    redb::DatabaseError,
+    redb::TransactionError,
+    redb::TableError,
+    redb::StorageError,
+    redb::CommitError,
+    redb::Error
+);

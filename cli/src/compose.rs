@@ -23,6 +23,7 @@ use fnctl_broker::key_values::{KeyValues, Options as KeyValueOptions};
 use fnctl_broker::source::bucket::BucketSources;
 use fnctl_broker::vfs::Vfs;
 use fnctl_broker::vfs::disk::Disk;
+use fnctl_config::limits::{PARKED_BYTES_MAX, STORE_WATCH_INTERVAL};
 use fnctl_config::node::{self, LogChoice as LogSetting};
 use fnctl_config::snapshot::Change;
 use fnctl_controller::apiserver::store::Place;
@@ -206,6 +207,7 @@ fn open_brokers(
         vfs: Arc::new(Disk),
         directory,
         log,
+        parked_bytes_max: PARKED_BYTES_MAX,
         functions: Arc::new(deliver::Functions(activator.clone())),
         uris: Arc::new(uris),
     })
@@ -334,6 +336,17 @@ impl Parts {
 
     pub(crate) async fn run_buckets(self, shutdown: impl Future<Output = ()> + Send) {
         self.buckets.run(shutdown).await;
+    }
+
+    /// Ends when a store takes nothing any more, with which one and why. A full disk is no such reason: it passes.
+    pub(crate) async fn store_failure(&self) -> String {
+        loop {
+            let api = || Some(format!("the API objects: {}", self.api.failure()?));
+            if let Some(failure) = self.brokers.failure().or_else(|| self.buckets.failure()).or_else(api) {
+                return failure;
+            }
+            tokio::time::sleep(STORE_WATCH_INTERVAL).await;
+        }
     }
 
     pub(crate) async fn sweep(self, shutdown: impl Future<Output = ()> + Send) {

@@ -47,6 +47,8 @@ pub(crate) mod code {
     pub(crate) const GOAL: &str = "FN1303";
     /// The node cannot start.
     pub(crate) const NODE: &str = "FN1401";
+    /// A store of the node failed.
+    pub(crate) const STORE: &str = "FN1402";
     /// Something that should not happen.
     pub(crate) const OTHER: &str = "FN1999";
 }

@@ -56,7 +56,8 @@ pub(crate) async fn open(settings: Settings, signals: &mut Signals) -> Result<Op
 }
 
 /// Runs until a signal or `stop`, whether or not it has become ready by then; then drains: no new connections, requests
-/// and deliveries end, cursors and logs are flushed. A second signal ends the process at once.
+/// and deliveries end, cursors and logs are flushed. A second signal ends the process at once, and so does a store that
+/// failed.
 pub(crate) async fn run(
     node: Node,
     on_ready: OnReady<'_>,
@@ -98,7 +99,10 @@ pub(crate) async fn run(
             () = signals.next() => {}
         }
     };
-    let outcome = running.until(begun, asked).await;
+    let outcome = tokio::select! {
+        outcome = running.until(begun, asked) => outcome,
+        failure = parts.store_failure() => return Err(store_failed(failure)),
+    };
     tracing::info!("stopping");
     let orderly = async {
         drop(front);
@@ -146,6 +150,15 @@ impl Running {
             ended = self.working.join_next() => Err(unexpected(ended)),
         }
     }
+}
+
+/// What was answered is on disk or nowhere: there is nothing to bring in order, and each moment longer is one without
+/// the store.
+fn store_failed(failure: String) -> Failure {
+    Failure::failed(code::STORE, "a store failed, and the node stopped")
+        .detail(failure)
+        .detail("nothing that was acknowledged is given up: the next start recovers what is on disk")
+        .try_this("check the disk (dmesg), then start the node again: fnctl up")
 }
 
 fn unexpected(ended: Option<Result<(), tokio::task::JoinError>>) -> Failure {

@@ -174,6 +174,12 @@ impl Running {
         }
     }
 
+    /// Why its log takes nothing any more.
+    pub(super) fn failure(&self) -> Option<String> {
+        let reason = self.segments.as_ref()?.failure()?;
+        Some(format!("the event log of broker {}: {reason}", self.broker().key))
+    }
+
     pub(super) async fn metrics(&self) -> Metrics {
         let (answer, status) = oneshot::channel();
         let status = match self.tell(Command::Depths { answer }).await {

@@ -17,6 +17,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+mod storage;
+
 /// Answers by the path of the subscriber, one script entry per attempt, the last one for ever.
 #[derive(Debug)]
 struct Scripted {
@@ -145,19 +147,29 @@ impl Node {
     }
 
     async fn at(directory: tempfile::TempDir, log: LogChoice, scripts: &[(&'static str, &[Step])]) -> Self {
+        Self::with(directory, scripts, |options| options.log = log).await
+    }
+
+    async fn with(
+        directory: tempfile::TempDir,
+        scripts: &[(&'static str, &[Step])],
+        adjust: impl FnOnce(&mut Options),
+    ) -> Self {
         let deliver = Arc::new(Scripted {
             scripts: scripts.iter().map(|(to, steps)| (*to, steps.to_vec())).collect(),
             begin: Instant::now(),
             calls: Mutex::default(),
             count: watch::Sender::new(0),
         });
-        let options = Options {
+        let mut options = Options {
             vfs: Arc::new(Disk),
             directory: directory.path().to_owned(),
-            log,
+            log: LogChoice::Memory,
+            parked_bytes_max: fnctl_config::limits::PARKED_BYTES_MAX,
             functions: deliver.clone(),
             uris: deliver.clone(),
         };
+        adjust(&mut options);
         let brokers = Brokers::open(options).unwrap();
         brokers.apply(&broker(3)).await.unwrap();
         Self { brokers, deliver, directory }

@@ -7,13 +7,12 @@
 //! Until the intent is durable a crash leaves nothing; from there on the next start finishes the write (`recover.rs`), so
 //! that an object that was seen has exactly one record, and a write that was never answered shows once or not at all.
 //! What makes it visible is not synced by itself: the next commit does that, or else the intent does it again.
-//! After a write or a sync that failed nobody knows what is on disk, and nothing more is taken until the next start.
+//! A write for which the disk has no room is refused, and leaves nothing. After any other error of a write or a sync nobody
+//! knows what is on disk, and nothing more is taken until the next start.
 
 use super::error::Error;
 use super::incoming::{Incoming, Place};
-use super::index::{
-    self, Attributes, BUCKET_ID, Bucket, Intent, Keep, Leftovers, Meta, Part, SEQUENCER, Upload, Writer,
-};
+use super::index::{self, Attributes, BUCKET_ID, Bucket, Intent, Leftovers, Meta, Part, SEQUENCER, Upload, Writer};
 use super::name;
 use super::record::{Action, Change, Origin};
 use crate::log::segment::SegmentLog;
@@ -207,54 +206,60 @@ impl Committer {
             self.files.vfs.sync_directory(&self.files.incoming.directory)?;
         }
         let plan = Plan { room: self.files.incoming.check_room(), from: self.log.next().borrow().clone(), now: now() };
-        let mut planned = index::write(&self.state, Keep::Durable, |tables| {
+        let planned = index::write(&self.state, |tables| {
             batch.iter().map(|request| plan.make(&request.write, tables, &mut left)).collect::<Result<Vec<_>, _>>()
-        })?;
+        });
+        let mut planned = match planned {
+            // Nothing was promised yet, and nothing is kept.
+            Err(full @ StateError::Full) => {
+                let full = Error::from(full);
+                return Ok((batch.iter().map(|_| Err(full.clone())).collect(), Leftovers::default()));
+            }
+            planned => planned?,
+        };
         for (request, _) in batch.iter_mut().zip(&planned).filter(|(_, planned)| planned.is_ok()) {
             request.write.incoming().into_iter().for_each(Incoming::keep);
         }
         let intents: Vec<Intent> = planned.iter().flatten().filter_map(|planned| planned.intent.clone()).collect();
         if !intents.is_empty() {
-            rename(&self.files, &intents)?;
-            match self.record(&intents) {
+            match rename(&self.files, &intents).and_then(|()| self.record(&intents)) {
                 Ok(()) => {
-                    left.append(self.show(&intents)?);
+                    left.append(self.show(intents)?);
                     self.shown.send_replace(self.log.next().borrow().clone());
                 }
-                Err(full @ AppendError::Full { .. }) => {
+                Err(full @ Error::Full { .. }) => {
                     left.append(self.undo(&intents)?);
                     for planned in planned.iter_mut().filter(|one| one.as_ref().is_ok_and(|one| one.intent.is_some())) {
-                        *planned = Err(refused(&full));
+                        *planned = Err(full.clone());
                     }
                 }
-                Err(error) => return Err(refused(&error)),
+                Err(error) => return Err(error),
             }
         }
         Ok((planned.into_iter().map(|planned| planned.map(|planned| planned.done)).collect(), left))
     }
 
     /// Appends the changes as one unit, in their order.
-    fn record(&self, intents: &[Intent]) -> Result<(), AppendError> {
+    fn record(&self, intents: &[Intent]) -> Result<(), Error> {
         loop {
             let records = intents.iter().map(|intent| intent.change.encode()).collect();
             match self.runtime.block_on(self.log.append(records)) {
                 Err(AppendError::Busy) => self.runtime.block_on(tokio::time::sleep(EVENT_LOG_GATHER_MAX)),
-                ended => return ended.map(|_| ()),
+                ended => return ended.map(|_| ()).map_err(|error| refused(&error)),
             }
         }
     }
 
-    fn show(&self, intents: &[Intent]) -> Result<Leftovers, StateError> {
-        index::write(&self.state, Keep::Soon, |tables| fulfil(tables, intents))
+    fn show(&self, intents: Vec<Intent>) -> Result<Leftovers, StateError> {
+        index::write_soon(&self.state, move |tables| fulfil(tables, &intents))
     }
 
     /// Takes back what was promised to nobody.
     fn undo(&self, intents: &[Intent]) -> Result<Leftovers, StateError> {
-        index::write(&self.state, Keep::Durable, |tables| {
-            intents.iter().try_for_each(|intent| tables.drop_intent(intent))
-        })?;
+        index::write(&self.state, |tables| intents.iter().try_for_each(|intent| tables.drop_intent(intent)))?;
         let objects = intents.iter().filter_map(|intent| Some(intent.meta.as_ref()?.file.clone())).collect();
-        Ok(Leftovers { objects, parts: Vec::new() })
+        let parts = intents.iter().filter_map(|intent| intent.incoming.clone()).collect();
+        Ok(Leftovers { objects, parts })
     }
 }
 

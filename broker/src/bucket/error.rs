@@ -1,8 +1,10 @@
 //! Why the store refused. What S3 calls it is decided in `s3/answer.rs`.
 
 use crate::state::StateError;
+use crate::vfs::is_full;
 use fnctl_config::limits::{
-    BUCKET_KEY_BYTES_MAX, BUCKET_METADATA_BYTES_MAX, BUCKET_PARTS_MAX, BUCKET_UPLOADS_MAX, BUCKETS_MAX,
+    BUCKET_FREE_BYTES_MIN, BUCKET_KEY_BYTES_MAX, BUCKET_METADATA_BYTES_MAX, BUCKET_PARTS_MAX, BUCKET_UPLOADS_MAX,
+    BUCKETS_MAX,
 };
 use std::io;
 
@@ -93,17 +95,24 @@ pub enum Error {
     Failed(String),
 }
 
+/// A disk without room is told from one that fails.
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
-        Self::Failed(error.to_string())
+        if is_full(&error) { full() } else { Self::Failed(error.to_string()) }
     }
 }
 
 impl From<StateError> for Error {
     fn from(error: StateError) -> Self {
         match error {
+            StateError::Full => full(),
             StateError::Database(source) => Self::Failed(source.to_string()),
             other => Self::Failed(other.to_string()),
         }
     }
+}
+
+/// The disk said so itself.
+fn full() -> Error {
+    Error::Full { free_bytes: 0, required_bytes: BUCKET_FREE_BYTES_MIN }
 }

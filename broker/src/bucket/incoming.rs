@@ -75,7 +75,7 @@ impl Sink {
     pub(super) fn create(place: &Place) -> Result<Self, Error> {
         place.check_room()?;
         let name = Uuid::new_v4().simple().to_string();
-        let file = place.vfs.create(&place.directory.join(&name)).map_err(|error| full(error, place))?;
+        let file = place.vfs.create(&place.directory.join(&name))?;
         let incoming = Incoming { place: place.clone(), name, size: 0, md5: [0; 16], kept: false };
         Ok(Self { file, hash: Md5::new(), incoming })
     }
@@ -87,7 +87,7 @@ impl Sink {
             return Err(Error::TooLarge(place.bytes_max));
         }
         place.check_room()?;
-        self.file.write_all_at(self.incoming.size, chunk).map_err(|error| full(error, place))?;
+        self.file.write_all_at(self.incoming.size, chunk)?;
         self.hash.update(chunk);
         self.incoming.size = size;
         Ok(())
@@ -108,19 +108,9 @@ impl Sink {
 
     /// Makes the bytes survive a power cut; their name does so later.
     pub(super) fn finish(mut self) -> Result<Incoming, Error> {
-        self.file.sync_all().map_err(|error| full(error, &self.incoming.place))?;
+        self.file.sync_all()?;
         self.incoming.md5 = self.hash.finalize().into();
         Ok(self.incoming)
-    }
-}
-
-/// A disk without room is told from one that fails.
-fn full(error: std::io::Error, place: &Place) -> Error {
-    match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-            Error::Full { free_bytes: 0, required_bytes: place.free_bytes_min }
-        }
-        _ => error.into(),
     }
 }
 

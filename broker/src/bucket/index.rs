@@ -6,13 +6,11 @@ use super::record::Change;
 use crate::log::Position;
 use crate::state::{State, StateError};
 use jiff::Timestamp;
-use redb::{
-    Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, ReadableTable, Table, TableDefinition,
-    WriteTransaction,
-};
+use redb::{ReadOnlyTable, ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 type Json = &'static [u8];
 type ObjectsKey = (u64, &'static [u8]);
@@ -127,7 +125,7 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(state: &State) -> Result<Self, StateError> {
-        let transaction: ReadTransaction = state.database().begin_read()?;
+        let transaction = state.read()?;
         Ok(Self {
             buckets: transaction.open_table(BUCKETS)?,
             objects: transaction.open_table(OBJECTS)?,
@@ -213,32 +211,24 @@ pub(super) struct Writer<'a> {
     parts: Table<'a, (&'static str, u32), Json>,
 }
 
-/// Whether a commit is on disk when it returns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keep {
-    /// It is.
-    Durable,
-    /// With the next durable one. Until then a crash undoes it, and intents do it again.
-    Soon,
-}
-
-/// Makes one commit of `change`, or nothing.
+/// Makes one commit of `change` that is on disk when this returns, or nothing.
 pub(super) fn write<T>(
     state: &State,
-    keep: Keep,
     change: impl FnOnce(&mut Writer<'_>) -> Result<T, StateError>,
 ) -> Result<T, StateError> {
-    match keep {
-        Keep::Durable => state.write(|transaction| change(&mut Writer::new(transaction)?)),
-        Keep::Soon => {
-            let mut transaction = state.database().begin_write()?;
-            // It is refused for savepoints only, of which there are none.
-            transaction.set_durability(Durability::None).map_err(|error| StateError::Interrupted(error.to_string()))?;
-            let answer = change(&mut Writer::new(&transaction)?)?;
-            transaction.commit()?;
-            Ok(answer)
-        }
-    }
+    state.write(|transaction| change(&mut Writer::new(transaction)?))
+}
+
+/// Makes one commit of `change` that is on disk with the next durable one, or nothing. Until then a crash undoes it, and
+/// intents do it again.
+pub(super) fn write_soon<T>(
+    state: &State,
+    change: impl Fn(&mut Writer<'_>) -> Result<T, StateError> + Send + Sync + 'static,
+) -> Result<T, StateError> {
+    let change = Arc::new(change);
+    let again = Arc::clone(&change);
+    let redo = Box::new(move |transaction: &WriteTransaction| again(&mut Writer::new(transaction)?).map(drop));
+    state.write_soon(|transaction| change(&mut Writer::new(transaction)?), redo)
 }
 
 impl<'a> Writer<'a> {

@@ -77,6 +77,11 @@ impl BucketNode {
         &self.sources
     }
 
+    /// Which store takes nothing any more, and why: see [`Buckets::failure`].
+    pub fn failure(&self) -> Option<String> {
+        Some(format!("the buckets: {}", self.buckets.failure()?))
+    }
+
     /// Takes a change of a BucketSource over; other kinds are ignored.
     pub async fn apply(&self, change: &Change) -> Result<(), ApplyError> {
         self.sources.apply(change).await

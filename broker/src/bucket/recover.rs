@@ -3,7 +3,7 @@
 use super::commit::{Files, fulfil, rename};
 use super::error::Error;
 use super::incoming::blocking;
-use super::index::{self, CLOSED, Intent, Keep, Reader};
+use super::index::{self, CLOSED, Intent, Reader};
 use super::record::Change;
 use crate::log::segment::SegmentLog;
 use crate::log::{EventLog as _, Position, ReadError};
@@ -17,7 +17,7 @@ pub(super) async fn replay(state: &State, files: &Files, log: &SegmentLog) -> Re
     let (closed, intents) = blocking(move || {
         place.vfs.create_directory(&place.objects)?;
         place.vfs.create_directory(&place.incoming.directory)?;
-        Ok(index::write(&tables, Keep::Durable, |tables| {
+        Ok(index::write(&tables, |tables| {
             let closed = tables.number(CLOSED)?;
             tables.set_number(CLOSED, 0)?;
             Ok((closed == 1, tables.intents()?))
@@ -48,7 +48,7 @@ async fn finish(state: &State, files: &Files, log: &SegmentLog, intents: Vec<Int
     }
     let (state, files) = (state.clone(), files.clone());
     blocking(move || {
-        let left = index::write(&state, Keep::Durable, |tables| fulfil(tables, &intents))?;
+        let left = index::write(&state, |tables| fulfil(tables, &intents))?;
         files.remove(&left);
         Ok(())
     })

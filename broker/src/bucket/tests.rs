@@ -312,6 +312,38 @@ async fn at_the_low_water_mark_writes_stop_and_deletes_go_on() {
     assert_eq!(buckets.failure(), None);
 }
 
+/// Wherever in a write the room ends: what was answered stays visible, what was refused leaves nothing, and the store goes
+/// on. A sync that failed ends it for good.
+#[tokio::test]
+async fn a_full_disk_refuses_writes_and_hides_nothing() {
+    let (mut full, mut failed) = (0, 0);
+    for call in 1..60 {
+        let vfs = Simulated::new(call);
+        let buckets = Buckets::open(options(&vfs)).await.unwrap();
+        buckets.create_bucket("bucket").await.unwrap();
+        buckets.put(object("first"), body(b"before")).await.unwrap();
+        let mut expected = vec!["first".to_owned()];
+        vfs.fail(vfs.calls() + call, crate::vfs::simulated::Fault::NoSpace);
+        for number in 0..4 {
+            match buckets.put(object(&format!("k{number}")), body(b"x")).await {
+                Ok(_) => expected.push(format!("k{number}")),
+                Err(Error::Full { .. }) => full += 1,
+                Err(Error::Failed(_)) => failed += 1,
+                Err(other) => panic!("call {call}: {other}"),
+            }
+            let keys = buckets.keys("bucket", "", 100).await;
+            assert!(keys == Ok(expected.clone()) || buckets.failure().is_some(), "call {call}: {keys:?} {expected:?}");
+        }
+        if buckets.failure().is_none() {
+            let recorded: Vec<_> = changes(&buckets).await.unwrap().into_iter().map(|change| change.key).collect();
+            assert_eq!(recorded, expected, "call {call}");
+            let kept = vfs.list(std::path::Path::new("/node/buckets/objects")).unwrap();
+            assert_eq!(kept.len(), expected.len(), "call {call}");
+        }
+    }
+    assert!(full > 10 && failed > 5, "{full} full, {failed} failed");
+}
+
 #[tokio::test]
 async fn a_restart_keeps_all_and_counts_go_on() {
     let vfs = Simulated::new(1);

@@ -1,7 +1,7 @@
 //! One attempt and all that must be durable before it counts: the reply in the log, the attempt in the state, the copy
 //! in the parked store.
 
-use super::lane::{Ended, History, Item};
+use super::lane::{Ended, History, Item, Owed};
 use crate::deliver::answer::{self, Meaning, Remark, Strictness};
 use crate::deliver::{Deliver, Parcel};
 use crate::event::{Event, TTL, Value, stored};
@@ -13,7 +13,7 @@ use crate::state::{Retry, State, StateError};
 use crate::why::{Note, Notes};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use fnctl_config::limits::{BROKER_TTL, DISPATCH_PAUSE};
+use fnctl_config::limits::{BROKER_TTL, DISPATCH_PAUSE, PARKED_PAUSE};
 use fnctl_config::snapshot::{Delivery, Destination, Trigger};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -54,15 +54,8 @@ pub(super) struct Finished {
 pub(super) async fn attempt(stores: Stores, subscription: Subscription, item: Item) -> Finished {
     let trigger_uid = subscription.trigger.uid.clone();
     let position = item.position;
-    let history = item.history.clone();
     let work = Work { stores: &stores, subscription: &subscription, position };
-    let ended = match work.run(item).await {
-        Ok(ended) => ended,
-        Err(error) => {
-            tracing::error!(trigger = %subscription.trigger.key, %position, error = %error, "outcome not saved, trying again");
-            Ended::Waits { until: Instant::now() + DISPATCH_PAUSE, history }
-        }
-    };
+    let ended = work.run(item).await;
     Finished { trigger_uid, position, ended }
 }
 
@@ -93,21 +86,26 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    async fn run(&self, item: Item) -> Result<Ended, StateError> {
+    async fn run(&self, mut item: Item) -> Ended {
         let event = match item.event {
             Some(event) => event,
             None => match self.read().await {
                 Ok(Some(event)) => event,
                 Ok(None) => {
                     self.record(Verdict::Expired, item.history.attempts, None, Replied::Nothing);
-                    return Ok(Ended::Settled);
+                    return Ended::Settled;
                 }
-                Err(ended) => return Ok(with(ended, item.history)),
+                Err(until) => return Ended::Waits { until, history: item.history },
             },
         };
+        match item.history.owed.take() {
+            Some(Owed::Park(reason)) => return self.park(&event, item.history, reason, None).await,
+            Some(Owed::Attempts) => return self.again(Duration::ZERO, item.history).await,
+            None => {}
+        }
         match (item.history.dead_letter, &self.subscription.delivery.dead_letter) {
             (Some(made), Some(sink)) => self.dead_letter(&event, sink, item.history, made).await,
-            (Some(_), None) => self.park(&event, &item.history, Reason::Exhausted, None).await,
+            (Some(_), None) => self.park(&event, item.history, Reason::Exhausted, None).await,
             (None, _) => self.subscriber(&event, item.history).await,
         }
     }
@@ -124,21 +122,21 @@ impl Work<'_> {
         }
     }
 
-    async fn subscriber(&self, event: &Arc<Event>, mut history: History) -> Result<Ended, StateError> {
+    async fn subscriber(&self, event: &Arc<Event>, mut history: History) -> Ended {
         let meaning = self
             .carry(outbound(event, &self.subscription.trigger.subscriber), &self.subscription.trigger.subscriber)
             .await;
         let attempt = history.attempts + 1;
         let next = retry::next(meaning.ended, attempt, &self.subscription.delivery, 0.0);
         if let Next::Wait { after } = next {
-            return Ok(Ended::Waits { until: Instant::now() + after, history });
+            return Ended::Waits { until: Instant::now() + after, history };
         }
         history.attempts = attempt;
         if next == Next::Done {
             let reply = self.publish(event, &meaning).await;
             self.note(attempt, &meaning);
             self.record(Verdict::Delivered, attempt, Some(&meaning), reply);
-            return Ok(Ended::Settled);
+            return Ended::Settled;
         }
         self.note(attempt, &meaning);
         history.status = meaning.status;
@@ -154,7 +152,7 @@ impl Work<'_> {
                     self.record(Verdict::Retrying, attempt, Some(&meaning), Replied::Nothing);
                     self.dead_letter(event, sink, history, 0).await
                 }
-                None => self.park(event, &history, Reason::Exhausted, Some(&meaning)).await,
+                None => self.park(event, history, Reason::Exhausted, Some(&meaning)).await,
             },
             Next::Park | Next::Done | Next::Wait { .. } => {
                 let reason = match meaning.ended {
@@ -162,18 +160,12 @@ impl Work<'_> {
                     retry::Ended::Hopeless => Reason::Refused,
                     _ => Reason::Exhausted,
                 };
-                self.park(event, &history, reason, Some(&meaning)).await
+                self.park(event, history, reason, Some(&meaning)).await
             }
         }
     }
 
-    async fn dead_letter(
-        &self,
-        event: &Arc<Event>,
-        sink: &Destination,
-        mut history: History,
-        made: u32,
-    ) -> Result<Ended, StateError> {
+    async fn dead_letter(&self, event: &Arc<Event>, sink: &Destination, mut history: History, made: u32) -> Ended {
         let marked = Arc::new(self.marked(event, &history));
         let meaning = self.carry(outbound(&marked, sink), sink).await;
         // The sink gets as many attempts as the subscriber, and has no sink of its own.
@@ -185,11 +177,11 @@ impl Work<'_> {
                 let remark = history.status.map(|_| Remark::Status).unwrap_or_default();
                 let refused = Meaning { status: history.status, remark, ..meaning };
                 self.record(Verdict::DeadLettered, history.attempts, Some(&refused), reply);
-                Ok(Ended::Settled)
+                Ended::Settled
             }
             Next::Wait { after } => {
                 history.dead_letter = Some(made);
-                Ok(Ended::Waits { until: Instant::now() + after, history })
+                Ended::Waits { until: Instant::now() + after, history }
             }
             Next::Again { after } => {
                 history.dead_letter = Some(made + 1);
@@ -198,7 +190,7 @@ impl Work<'_> {
             Next::Park | Next::DeadLetter => {
                 let note = meaning.note.unwrap_or_default();
                 history.error = format!("{}; the dead-letter sink: {note}", history.error);
-                self.park(event, &history, Reason::DeadLetterFailed, None).await
+                self.park(event, history, Reason::DeadLetterFailed, None).await
             }
         }
     }
@@ -252,7 +244,7 @@ impl Work<'_> {
     }
 
     /// Saves the attempt before its wait begins.
-    async fn again(&self, after: Duration, history: History) -> Result<Ended, StateError> {
+    async fn again(&self, after: Duration, mut history: History) -> Ended {
         let retry = Retry {
             position: self.position,
             attempts: history.attempts,
@@ -261,19 +253,18 @@ impl Work<'_> {
                 .saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX)),
             last_error: history.error.clone(),
         };
-        let until = Instant::now() + after;
+        let mut until = Instant::now() + after;
         let (state, trigger) = (self.stores.state.clone(), self.subscription.trigger.uid.clone());
-        super::blocking(move || state.save_retries(&trigger, &[retry])).await?;
-        Ok(Ended::Waits { until, history })
+        if let Err(error) = super::blocking(move || state.save_retries(&trigger, &[retry])).await {
+            self.complain(&error);
+            history.owed = Some(Owed::Attempts);
+            until = until.max(Instant::now() + DISPATCH_PAUSE);
+        }
+        Ended::Waits { until, history }
     }
 
-    async fn park(
-        &self,
-        event: &Event,
-        history: &History,
-        reason: Reason,
-        meaning: Option<&Meaning>,
-    ) -> Result<Ended, StateError> {
+    /// Keeps the event apart, so that the trigger can go on. Until there is room for it, it waits where it is.
+    async fn park(&self, event: &Event, mut history: History, reason: Reason, meaning: Option<&Meaning>) -> Ended {
         let entry = Entry {
             broker: self.stores.broker_uid.clone(),
             trigger: self.subscription.trigger.uid.clone(),
@@ -285,9 +276,19 @@ impl Work<'_> {
             parked_at_ms: Timestamp::now().as_millisecond(),
         };
         let (parked, record) = (self.stores.parked.clone(), stored::encode(event));
-        super::blocking(move || parked.park(&[(entry, record)])).await?;
+        if let Err(error) = super::blocking(move || parked.park(&[(entry, record)])).await {
+            self.complain(&error);
+            let pause = if let StateError::ParkedFull { .. } = error { PARKED_PAUSE } else { DISPATCH_PAUSE };
+            history.owed = Some(Owed::Park(reason));
+            return Ended::Waits { until: Instant::now() + pause, history };
+        }
         self.record(Verdict::Parked, history.attempts, meaning, Replied::Nothing);
-        Ok(Ended::Settled)
+        Ended::Settled
+    }
+
+    fn complain(&self, error: &StateError) {
+        let (trigger, position) = (&self.subscription.trigger.key, self.position);
+        tracing::error!(%trigger, %position, %error, "outcome not saved, trying again");
     }
 
     /// Knative's extensions that tell a dead-letter sink what went wrong.
@@ -332,10 +333,6 @@ impl Work<'_> {
             self.stores.notes.add(&self.subscription.trigger.uid, self.position, Note { attempt, text });
         }
     }
-}
-
-fn with(until: Instant, history: History) -> Ended {
-    Ended::Waits { until, history }
 }
 
 /// How many replies may still follow from the event.

@@ -9,6 +9,7 @@
 use crate::cursor::Cursor;
 use crate::event::{Event, PARTITION_KEY};
 use crate::log::Position;
+use crate::parked::Reason;
 use crate::state::Retry;
 use fnctl_config::limits::{
     CURSOR_RANGES_MAX, DELIVERIES_IN_FLIGHT_MAX, TRIGGER_BACKLOG_BYTES_MAX, TRIGGER_BACKLOG_MAX, TRIGGER_RETRIES_MAX,
@@ -41,6 +42,17 @@ pub(super) struct History {
     pub(super) error: String,
     /// Begin of the subscriber's last answer.
     pub(super) data: bytes::Bytes,
+    /// What could not be saved yet.
+    pub(super) owed: Option<Owed>,
+}
+
+/// What must be saved before anything else is done for an event: an attempt that is not saved is not made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owed {
+    /// The attempts made.
+    Attempts,
+    /// The event in the parked store, for this reason.
+    Park(Reason),
 }
 
 /// How a job ended, as far as the lane is concerned.

@@ -15,7 +15,7 @@ fn entry(trigger: &str, offset: u64, reason: Reason) -> Entry {
 
 #[test]
 fn parked_once_listed_in_pages_and_removed() {
-    let parked = Parked::new(&State::in_memory().unwrap());
+    let parked = Parked::new(&State::in_memory().unwrap(), 1 << 20);
     let event = |text: &'static str| Bytes::from_static(text.as_bytes());
     let ids = parked
         .park(&[(entry("t", 1, Reason::Exhausted), event("one")), (entry("u", 1, Reason::Refused), event("two"))]);
@@ -40,4 +40,26 @@ fn parked_once_listed_in_pages_and_removed() {
     assert!(back[0] > again[1], "a name is not used again");
     assert_eq!(back[0].to_string().parse::<ParkedId>(), Ok(back[0]));
     assert!("parked-x".parse::<ParkedId>().is_err());
+}
+
+#[test]
+fn a_full_store_parks_nothing_and_loses_nothing() {
+    let state = State::in_memory().unwrap();
+    let parked = Parked::new(&state, 10);
+    let event = |bytes| Bytes::from(vec![7; bytes]);
+    let first = parked.park(&[(entry("t", 1, Reason::Exhausted), event(6))]).unwrap()[0];
+    let two = [(entry("t", 2, Reason::Refused), event(4)), (entry("t", 3, Reason::Refused), event(1))];
+    assert!(matches!(parked.park(&two), Err(StateError::ParkedFull { bytes_max: 10 })));
+    assert_eq!(parked.count().unwrap(), 1, "all or none");
+    assert_eq!(parked.park(&[(entry("t", 1, Reason::Exhausted), event(6))]).unwrap(), [first], "it is here already");
+    parked.park(&two[..1]).unwrap();
+    assert!(parked.park(&two[1..]).is_err());
+    parked.remove(&[first]).unwrap();
+    parked.park(&two[1..]).unwrap();
+
+    // A file that did not note the bytes is counted once.
+    let forget = |transaction: &WriteTransaction| Ok(transaction.open_table(BYTES)?.remove(())?.map(drop));
+    state.write(forget).unwrap();
+    assert!(parked.park(&[(entry("t", 4, Reason::Refused), event(6))]).is_err());
+    parked.park(&[(entry("t", 4, Reason::Refused), event(5))]).unwrap();
 }

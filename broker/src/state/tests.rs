@@ -106,3 +106,40 @@ fn what_was_saved_survives_power_cuts() {
         }
     }
 }
+
+/// Wherever the room ends: what was saved is there and can be read at once, and saving goes on when there is room.
+#[test]
+fn a_full_disk_refuses_saves_and_nothing_else() {
+    let (mut full, mut failed) = (0, 0);
+    for call in 1..120 {
+        let disk = Simulated::new(call);
+        let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
+        let state = State::open(&vfs, &PathBuf::from("/state.redb")).unwrap();
+        disk.fail(disk.calls() + call, crate::vfs::simulated::Fault::NoSpace);
+        let mut saved = 0;
+        for attempt in 1..20 {
+            match state.save_retries("t", &[retry(1, attempt)]) {
+                Ok(()) => saved = attempt,
+                Err(StateError::Full) => full += 1,
+                // A sync that failed: nobody knows what is on disk.
+                Err(StateError::Failed(reason)) => {
+                    assert_eq!(state.failure(), Some(reason));
+                    failed += 1;
+                    break;
+                }
+                Err(other) => panic!("call {call}: {other}"),
+            }
+            let found = state.retries("t").unwrap().first().map_or(0, |retry| retry.attempts);
+            assert_eq!(found, saved, "call {call}");
+        }
+        if state.failure().is_none() {
+            assert_eq!(saved, 19, "call {call}: saving goes on");
+        }
+        drop(state);
+        disk.crash();
+        let state = State::open(&vfs, &PathBuf::from("/state.redb")).unwrap();
+        let found = state.retries("t").unwrap().first().map_or(0, |retry| retry.attempts);
+        assert!(found == saved || state.failure().is_none() && found == saved + 1, "call {call}: {saved} {found}");
+    }
+    assert!(full > 30 && failed > 10, "{full} full, {failed} failed");
+}

@@ -1,6 +1,7 @@
 //! The real file system.
 
 use super::{File, Lock, LockHold, Vfs};
+use rustix::fs::FallocateFlags;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
@@ -97,8 +98,14 @@ impl File for DiskFile {
         Ok(self.0.metadata()?.len())
     }
 
+    /// Room is taken at once where the file system can: then writes inside of the file succeed on a full disk, too.
     fn set_length(&self, length: u64) -> io::Result<()> {
-        self.0.set_len(length)
+        let now = self.length()?;
+        let reserve = |more| rustix::fs::fallocate(&self.0, FallocateFlags::empty(), now, more);
+        match length.checked_sub(now) {
+            Some(more @ 1..) if reserve(more).is_ok() => Ok(()),
+            _ => self.0.set_len(length),
+        }
     }
 
     fn sync_data(&self) -> io::Result<()> {

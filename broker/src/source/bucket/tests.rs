@@ -74,6 +74,7 @@ impl Node {
             vfs: Arc::new(disk.clone()),
             directory: PathBuf::from("/node/brokers"),
             log: LogChoice::Memory,
+            parked_bytes_max: fnctl_config::limits::PARKED_BYTES_MAX,
             functions: sink.clone(),
             uris: sink.clone(),
         })

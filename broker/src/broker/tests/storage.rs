@@ -1,0 +1,79 @@
+//! What brokers do when their stores are full, or fail.
+
+use super::*;
+use crate::event::stored;
+use crate::ingress::Refused;
+use crate::log::AppendError;
+use crate::vfs::simulated::{Fault, Simulated};
+
+#[tokio::test(start_paused = true)]
+async fn where_parked_events_have_no_room_they_wait_and_are_not_tried_again() {
+    let (first, second) = ("1".repeat(400), "2".repeat(400));
+    let length = stored::encode(&Event::new(&*first, "/s", "x").unwrap()).len() as u64;
+    let directory = tempfile::tempdir().unwrap();
+    let adjust = |options: &mut Options| options.parked_bytes_max = length * 3 / 2;
+    let node = Node::with(directory, &[("a", &[Step::Status(400)])], adjust).await;
+    node.add(trigger("a", "x")).await;
+    node.send(&first, "x").await;
+    node.fate(&first, "a", Fate::Parked).await;
+    node.send(&second, "x").await;
+    node.calls(2).await;
+    let later = node.deliver.begin + Duration::from_secs(300);
+    tokio::time::sleep_until(later).await;
+    assert_eq!(node.deliver.calls.lock().unwrap().len(), 2, "its attempts are used up, and it has no others");
+    let parked = node.brokers.dlq_list(&DlqQuery::default()).await.unwrap();
+    assert_eq!(parked.len(), 1);
+
+    node.brokers.dlq_drop(parked[0].id).await.unwrap();
+    node.fate(&second, "a", Fate::Parked).await;
+    let parked = node.brokers.dlq_list(&DlqQuery::default()).await.unwrap();
+    assert_eq!((parked.len(), parked[0].attempts, parked[0].status), (1, 1, Some(400)));
+    assert_eq!(node.calls(2).await.len(), 2);
+    node.brokers.drain().await;
+}
+
+/// A broker whose log is in files, on a disk that can be made to fail.
+async fn on_disk(disk: &Simulated) -> Node {
+    let adjust = |options: &mut Options| {
+        options.vfs = Arc::new(disk.clone());
+        options.log = LogChoice::Segments(crate::log::segment::Options { free_bytes_min: 0, ..Default::default() });
+    };
+    Node::with(tempfile::tempdir().unwrap(), &[], adjust).await
+}
+
+async fn publish_at(node: &Node, disk: &Simulated, fault: Fault) -> Result<(), Refused> {
+    disk.fail(disk.calls() + 1, fault);
+    let published = node.brokers.publish(&key("main"), vec![Event::new("1", "/s", "x").unwrap()]).await;
+    disk.heal();
+    published.map(drop)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_failed_is_named_and_a_full_disk_is_none() {
+    let disk = Simulated::new(1);
+    let node = on_disk(&disk).await;
+    node.send("0", "x").await;
+    let full = publish_at(&node, &disk, Fault::NoSpace).await;
+    assert!(matches!(full, Err(Refused::Log(AppendError::Full { .. }))), "{full:?}");
+    assert_eq!(node.brokers.failure(), None);
+    node.send("2", "x").await;
+
+    let failed = publish_at(&node, &disk, Fault::Eio).await;
+    assert!(matches!(failed, Err(Refused::Log(AppendError::Failed(_)))), "{failed:?}");
+    let said = node.brokers.failure().unwrap();
+    assert!(said.starts_with("the event log of broker default/main: ") && said.contains("EIO"), "{said}");
+    node.brokers.drain().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_failed_is_named() {
+    let disk = Simulated::new(1);
+    let node = on_disk(&disk).await;
+    disk.fail(disk.calls() + 1, Fault::Eio);
+    let mut failing = trigger("a", "x");
+    failing.uid = "uid-of-a".to_owned();
+    assert!(node.brokers.apply(&Change::Trigger(Arc::new(failing))).await.is_err());
+    let said = node.brokers.failure().unwrap();
+    assert!(said.starts_with("the brokers' state: ") && said.contains("EIO"), "{said}");
+    node.brokers.drain().await;
+}
