@@ -100,6 +100,12 @@ impl Node {
         (status.code(), std::mem::replace(&mut self.data, Data::fresh()))
     }
 
+    /// Waits until the node ends by itself, and answers its exit code.
+    pub(crate) fn ended(mut self) -> (Option<i32>, Data) {
+        let status = self.child.wait().expect("the node ends");
+        (status.code(), std::mem::replace(&mut self.data, Data::fresh()))
+    }
+
     /// Kills the node without warning.
     pub(crate) fn kill(mut self) -> Data {
         self.child.kill().expect("the node is killed");

@@ -92,11 +92,15 @@ fn make_broker(node: &Node) {
 }
 
 fn publish(node: &Node, id: &str) -> Answer {
+    publish_bytes(node, id, &[b'x'; 8 << 10])
+}
+
+fn publish_bytes(node: &Node, id: &str, bytes: &[u8]) -> Answer {
     let head = format!(
         "POST /-/broker/default/default HTTP/1.1\nhost: localhost\nce-specversion: 1.0\nce-id: {id}\nce-source: test\n\
          ce-type: com.example.disk"
     );
-    send(node, &head, &[b'x'; 8 << 10])
+    send(node, &head, bytes)
 }
 
 /// Ids of all events that the broker keeps.
@@ -183,4 +187,99 @@ fn a_full_disk_loses_no_event_and_passes() {
     accepted.insert("after".to_owned());
     assert_eq!(kept(&node), accepted);
     assert_eq!(node.json(&["invoke", "hello"])["status"], 200);
+}
+
+/// A ConfigMap near the limit of Kubernetes.
+fn large(name: &str) -> String {
+    let value = "x".repeat(900 << 10);
+    format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}}}, data: {{key: {value}}}}}")
+}
+
+/// The ConfigMaps that there are, beside those that other tests' parts of the node make.
+fn config_maps(node: &Node) -> BTreeSet<String> {
+    let listed = node.json(&["get", "configmap"]);
+    let items = listed["items"].as_array().expect("a list").iter();
+    items.map(|item| item["metadata"]["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+/// Objects are refused before the last byte is taken, so that reads, functions and the state of triggers go on; a disk
+/// that somebody else filled meanwhile changes nothing of that, and no restart is needed.
+#[test]
+fn a_full_disk_refuses_objects_at_once_and_passes() {
+    let data = Data::fresh();
+    let Some(disk) = Mounted::at(&data, "size=320m") else { return };
+    let (filler, rest) = (disk.path(&data, "filler"), disk.path(&data, "rest"));
+    let node = disk.start(data);
+    node.json(&["deploy", "examples/hello"]);
+    let mut stored = config_maps(&node);
+    let refused = |manifest: &str| told(&apply(&node, manifest), 1, &["FN1203", "bytes left", "free some space"]);
+
+    // Up to the low-water mark by what the node itself writes.
+    fill(&filler, 225 << 20);
+    let mut number = 0;
+    loop {
+        let name = format!("large-{number}");
+        let ended = apply(&node, &large(&name));
+        if !ended.status.success() {
+            refused(&large(&name));
+            break;
+        }
+        stored.insert(name);
+        number += 1;
+    }
+    assert!(number > 10, "{number} objects were taken");
+    // To the last byte by somebody else, while the node writes.
+    std::thread::scope(|scope| {
+        scope.spawn(|| fill(&rest, u64::MAX));
+        for _ in 0..3 {
+            refused(&config_map("small"));
+        }
+    });
+    refused(&config_map("small"));
+    assert_eq!(config_maps(&node), stored, "what was acknowledged can be read");
+    assert_eq!(node.json(&["invoke", "hello"])["status"], 200, "functions answer");
+
+    std::fs::remove_file(&rest).expect("the rest goes");
+    refused(&config_map("small"));
+    std::fs::remove_file(&filler).expect("the filler goes");
+    told(&apply(&node, &config_map("after")), 0, &[]);
+    stored.insert("after".to_owned());
+    assert_eq!(config_maps(&node), stored);
+    let node = disk.start(node.kill());
+    assert_eq!(config_maps(&node), stored);
+    assert_eq!(node.json(&["invoke", "hello"])["status"], 200);
+}
+
+/// A write that fails for another reason than want of room: files may not grow beyond a limit of the process. The node
+/// ends, so that what watches it starts it again, and nothing that was acknowledged is lost.
+#[test]
+fn a_log_that_failed_ends_the_node() {
+    const LIMITED: &str = r#"trap "" XFSZ && exec prlimit --fsize=12582912 "$@""#;
+    let data = Data::fresh();
+    let (up, said) = (Node::command(&data), data.path().join("said"));
+    let mut command = Command::new("sh");
+    command.args(["-c", LIMITED, "sh"]).arg(up.get_program()).args(up.get_args());
+    command.stderr(File::create(&said).expect("a file"));
+    let node = Node::spawn(command, data);
+    make_broker(&node);
+    let bytes = vec![b'x'; 1 << 19];
+    let mut accepted = BTreeSet::new();
+    let refused = loop {
+        let id = format!("event-{}", accepted.len());
+        let answer = publish_bytes(&node, &id, &bytes);
+        if answer.status != 202 {
+            break answer;
+        }
+        accepted.insert(id);
+    };
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(accepted.len() > 10, "{accepted:?}");
+    let (code, data) = node.ended();
+    let said = std::fs::read_to_string(said).expect("what the node said");
+    assert_eq!(code, Some(1), "{said}");
+    for word in ["FN1402", "the event log of broker default/default", "File too large", "fnctl up"] {
+        assert!(said.contains(word), "{word:?} is not said: {said}");
+    }
+    let kept = kept(&Node::start_in(data));
+    assert!(kept.is_superset(&accepted), "{:?}", accepted.difference(&kept).collect::<Vec<_>>());
 }
