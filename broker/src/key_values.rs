@@ -9,7 +9,7 @@ use fnctl_config::key_value::{Quota, Refusal, Usage, add};
 use fnctl_config::limits::{
     KEY_VALUE_FREE_BYTES_MIN, KEY_VALUE_QUEUED_BYTES_MAX, KEY_VALUE_QUEUED_CHANGE_BYTES, KEY_VALUE_STORES_MAX,
 };
-use redb::{ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, Table, TableDefinition};
+use redb::{ReadableTable as _, ReadableTableMetadata as _, Table, TableDefinition};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OnceCell, oneshot};
@@ -117,7 +117,7 @@ impl KeyValues {
     pub async fn get(&self, store: &str, key: &str) -> Result<Option<Vec<u8>>, Error> {
         let (state, store, key) = (self.state().await?, store.to_owned(), key.to_owned());
         blocking(move || {
-            let table = state.database().begin_read()?.open_table(VALUES)?;
+            let table = state.read()?.open_table(VALUES)?;
             let value = table.get((store.as_str(), key.as_str()))?;
             Ok(value.map(|value| value.value().to_vec()))
         })
@@ -129,7 +129,7 @@ impl KeyValues {
         let (state, store) = (self.state().await?, store.to_owned());
         blocking(move || {
             let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-            let table = state.database().begin_read()?.open_table(VALUES)?;
+            let table = state.read()?.open_table(VALUES)?;
             let mut keys = Vec::new();
             for row in table.range((store.as_str(), "")..)?.skip(skip).take(limit) {
                 let (place, _) = row?;
@@ -157,6 +157,11 @@ impl KeyValues {
     /// Adds to a counter as one step, durably, and answers the sum.
     pub async fn increment(&self, store: &str, key: &str, delta: u64) -> Result<u64, Error> {
         self.write(store, key, Change::Add(delta)).await
+    }
+
+    /// Why no change is taken any more; none while one can succeed. Then the node should stop: only a start helps.
+    pub fn failure(&self) -> Option<String> {
+        self.0.state.get()?.failure()
     }
 
     async fn state(&self) -> Result<State, Error> {

@@ -35,7 +35,7 @@ mod verbs;
 mod watch;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use authorize::{Identity, Verb, authenticate, authorize, require_token};
 pub use failure::{Cause, Failure};

@@ -31,7 +31,8 @@ impl Disk for Memory {
     }
 }
 
-pub(super) async fn server() -> ApiServer {
+/// A server whose objects are in memory.
+pub(crate) async fn server() -> ApiServer {
     let place = Place::Disk(Box::new(Memory));
     ApiServer::open(place, Token::random(), Arc::new(NoLogs)).await.unwrap()
 }

@@ -1,20 +1,15 @@
 use super::{config, names};
-use crate::apiserver::logs::NoLogs;
-use crate::apiserver::store::Place;
-use crate::apiserver::{ApiServer, Token};
+use crate::apiserver::tests::server;
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use kube::api::{ObjectMeta, PostParams};
 use kube::runtime::watcher::Event;
-use redb::backends::InMemoryBackend;
 use std::pin::pin;
-use std::sync::Arc;
 
 #[tokio::test]
 async fn of_an_object_only_its_name_is_kept() {
-    let place = Place::Backend(Box::new(InMemoryBackend::new()));
-    let api = ApiServer::open(place, Token::random(), Arc::new(NoLogs)).await.expect("an API");
+    let api = server().await;
     let maps: Api<ConfigMap> = Api::namespaced(api.client(), "default");
     let name =
         ObjectMeta { name: Some("a".to_owned()), namespace: Some("default".to_owned()), ..ObjectMeta::default() };

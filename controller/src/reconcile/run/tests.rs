@@ -1,7 +1,5 @@
 use super::{Controllers, Reconcile as _};
-use crate::apiserver::logs::NoLogs;
-use crate::apiserver::store::Place;
-use crate::apiserver::{ApiServer, Token};
+use crate::apiserver::tests::server;
 use crate::project::observe;
 use crate::reconcile::activity::{Instances, Replicas};
 use crate::reconcile::{Artifacts, Buckets, Rejected, Settings};
@@ -13,7 +11,6 @@ use futures::future::BoxFuture;
 use kube::Api;
 use kube::api::PostParams;
 use kube::runtime::{WatchStreamExt as _, watcher};
-use redb::backends::InMemoryBackend;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -67,8 +64,7 @@ impl Instances for Busy {
 async fn few_objects_of_a_kind_are_reconciled_at_once_and_all_in_the_end() {
     let at_once = usize::from(RECONCILES_AT_ONCE_MAX);
     let count = at_once * 2;
-    let place = Place::Backend(Box::new(InMemoryBackend::new()));
-    let api = ApiServer::open(place, Token::random(), Arc::new(NoLogs)).await.expect("an API");
+    let api = server().await;
     let services: Api<Service> = Api::namespaced(api.client(), "default");
     for number in 0..count {
         let service = json!({"metadata": {"name": format!("s{number}")},
