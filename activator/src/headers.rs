@@ -11,7 +11,6 @@ use http::header::{CONNECTION, CONTENT_LENGTH, FORWARDED, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 /// Path prefix that was stripped from the target.
@@ -24,14 +23,17 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 #[derive(Clone, Debug)]
 pub struct Peer {
     forwarded_for: HeaderValue,
+    /// Its element of `Forwarded`.
+    element: Cow<'static, str>,
 }
 
 impl Peer {
     /// The peer at an address; an IPv4 address in IPv6 clothes is an IPv4 address.
     pub fn new(address: IpAddr) -> Self {
         let text = address.to_canonical().to_string();
+        let element = element(&text);
         let forwarded_for = HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self { forwarded_for }
+        Self { forwarded_for, element }
     }
 }
 
@@ -81,17 +83,20 @@ pub fn rewrite(parts: &mut Parts, peer: &Peer) {
     {
         parts.headers.insert(HOST, host);
     }
-    let chain = match joined(&parts.headers) {
-        None => peer.forwarded_for.clone(),
+    let host = parts.headers.get(HOST).cloned();
+    let host = host.unwrap_or_else(|| HeaderValue::from_static(""));
+    let (chain, forwarded) = match joined(&parts.headers) {
+        None => (peer.forwarded_for.clone(), forwarded([Cow::Borrowed(&*peer.element)], &host)),
         Some(mut chain) => {
             chain.extend_from_slice(b", ");
             chain.extend_from_slice(peer.forwarded_for.as_bytes());
-            HeaderValue::from_bytes(&chain).unwrap_or_else(|_| peer.forwarded_for.clone())
+            let chain = HeaderValue::from_bytes(&chain).unwrap_or_else(|_| peer.forwarded_for.clone());
+            let addresses = chain.to_str().map(|chain| chain.split(',').map(|address| element(address.trim())));
+            let forwarded = addresses.ok().and_then(|elements| forwarded(elements, &host));
+            (chain, forwarded)
         }
     };
-    let host = parts.headers.get(HOST).cloned();
-    let host = host.unwrap_or_else(|| HeaderValue::from_static(""));
-    if let Some(forwarded) = forwarded(&chain, &host) {
+    if let Some(forwarded) = forwarded {
         parts.headers.insert(FORWARDED, forwarded);
     }
     parts.headers.insert(FORWARDED_FOR, chain);
@@ -161,26 +166,35 @@ fn joined(headers: &HeaderMap) -> Option<Vec<u8>> {
     Some(chain)
 }
 
-/// RFC 7239 in the form of Knative's: an element per address, the first one with host and proto, IPv6 in quotes.
-fn forwarded(chain: &HeaderValue, host: &HeaderValue) -> Option<HeaderValue> {
-    let (chain, host) = (chain.to_str().ok()?, host.to_str().ok()?);
-    let mut text = String::with_capacity(chain.len() + host.len() + 32);
-    for (n, address) in chain.split(',').map(str::trim).enumerate() {
-        let separator = if n == 0 { "" } else { ", " };
-        let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
-        // Writing to a string cannot fail. What a client made up is not repeated where it could shape the header.
-        _ = match bare.parse::<IpAddr>() {
-            Ok(IpAddr::V4(address)) => write!(text, "{separator}for={address}"),
-            Ok(IpAddr::V6(address)) => write!(text, "{separator}for=\"[{address}]\""),
-            Err(_) => write!(text, "{separator}for=unknown"),
-        };
+/// RFC 7239 in the form of Knative's: an element per address, the first one with host and proto.
+fn forwarded<'a>(elements: impl IntoIterator<Item = Cow<'a, str>>, host: &HeaderValue) -> Option<HeaderValue> {
+    let host = host.to_str().ok()?;
+    let mut text = String::with_capacity(host.len() + 64);
+    for (n, element) in elements.into_iter().enumerate() {
+        if n > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(&element);
         if n == 0 && !host.is_empty() {
             // A port makes a host no token, so it needs quotes.
             let quote = if host.contains([':', '[']) { "\"" } else { "" };
-            _ = write!(text, ";host={quote}{host}{quote};proto=http");
+            for part in [";host=", quote, host, quote, ";proto=http"] {
+                text.push_str(part);
+            }
         }
     }
     HeaderValue::try_from(text).ok()
+}
+
+/// The element of an address, an IPv6 one in quotes. What a client made up is not repeated where it could shape the
+/// header.
+fn element(address: &str) -> Cow<'static, str> {
+    let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
+    match bare.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => Cow::Owned(format!("for={address}")),
+        Ok(IpAddr::V6(address)) => Cow::Owned(format!("for=\"[{address}]\"")),
+        Err(_) => Cow::Borrowed("for=unknown"),
+    }
 }
 
 fn bad(message: &str) -> Refusal {

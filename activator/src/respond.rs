@@ -14,7 +14,6 @@ use crate::body::Body;
 use crate::provider::CallError;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use std::fmt::Write as _;
 use std::time::Duration;
 
 /// Header that names the [`Reason`] of an answer that is the platform's and not the function's.
@@ -154,6 +153,9 @@ impl From<&CallError> for Refusal {
     }
 }
 
+/// Room for [`Timing::header`] where nothing takes longer than a thousand seconds.
+const TIMING_BYTES: usize = "queue;dur=123456.789, activation;dur=123456.789, run;dur=123456.789".len();
+
 /// Where the time of one answered request went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timing {
@@ -168,12 +170,12 @@ pub struct Timing {
 impl Timing {
     /// As the value of [`SERVER_TIMING`], in milliseconds.
     pub fn header(&self) -> HeaderValue {
-        let mut text = String::with_capacity(64);
-        for (name, time) in [("queue", self.queue), ("activation", self.activation), ("run", self.run)] {
-            let separator = if text.is_empty() { "" } else { ", " };
-            let micros = time.as_micros();
-            // Writing to a string cannot fail.
-            _ = write!(text, "{separator}{name};dur={}.{:03}", micros / 1_000, micros % 1_000);
+        let mut text = Vec::with_capacity(TIMING_BYTES);
+        for (name, time) in
+            [("queue;dur=", self.queue), (", activation;dur=", self.activation), (", run;dur=", self.run)]
+        {
+            text.extend_from_slice(name.as_bytes());
+            push_millis(&mut text, time);
         }
         HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
@@ -186,6 +188,16 @@ pub fn waited(headers: &HeaderMap) -> Duration {
     let before = entries.filter(|(name, _)| ["queue", "activation"].contains(name));
     let millis: f64 = before.filter_map(|(_, millis)| millis.parse::<f64>().ok()).sum();
     Duration::try_from_secs_f64(millis / 1_000.0).unwrap_or_default()
+}
+
+/// Milliseconds with three decimals. Each answer carries three of them: `format!` was a hundredth of a request.
+fn push_millis(text: &mut Vec<u8>, time: Duration) {
+    let micros = time.as_micros();
+    let (millis, fraction) = (u64::try_from(micros / 1_000).unwrap_or(u64::MAX), (micros % 1_000) as u16);
+    text.extend_from_slice(itoa::Buffer::new().format(millis).as_bytes());
+    let digits = [fraction / 100, fraction / 10 % 10, fraction % 10].map(|digit| b'0' + digit as u8);
+    text.push(b'.');
+    text.extend_from_slice(&digits);
 }
 
 /// The start of a text without line breaks and control characters: a function's words must not shape our answer.

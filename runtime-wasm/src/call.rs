@@ -50,6 +50,8 @@ pub(crate) struct Call {
 /// Time of one call, on the wall and on the CPU.
 struct Clock {
     started: Instant,
+    /// When the guest was last left.
+    left: Instant,
     timeout: Duration,
     response_start: Option<Duration>,
     wall: Option<Pin<Box<Sleep>>>,
@@ -125,8 +127,10 @@ impl Call {
             (Some(instance), result)
         });
         let bounds = &instances.function.revision.limits;
+        let started = Instant::now();
         let clock = Clock {
-            started: Instant::now(),
+            started,
+            left: started,
             timeout: bounds.timeout,
             response_start: bounds.response_start,
             wall: None,
@@ -139,7 +143,8 @@ impl Call {
     pub(crate) fn poll(&mut self, context: &mut std::task::Context<'_>) -> Poll<Result<(), CallError>> {
         let began = Instant::now();
         let polled = self.run.as_mut().poll(context);
-        self.clock.spent += began.elapsed();
+        self.clock.left = Instant::now();
+        self.clock.spent += self.clock.left - began;
         if let Poll::Ready((instance, result)) = polled {
             return Poll::Ready(self.ended(instance, result));
         }
@@ -227,7 +232,7 @@ pub(crate) async fn settle(mut call: Call, place: Place) -> Result<Settled, Call
         None => return Err(CallError::BadAnswer("it ended without one".to_owned())),
     };
     answer::check_head(&mut answer)?;
-    answer.extensions_mut().insert(RunTime(call.clock.started.elapsed()));
+    answer.extensions_mut().insert(RunTime(call.clock.left - call.clock.started));
     if ended.is_ready() {
         return answer::whole(answer).map(Settled::Whole);
     }

@@ -1,6 +1,6 @@
 //! What components may import: one function per capability, one linker per set of grants, built once per node.
 
-use crate::capability::{blobstore, keyvalue, settings};
+use crate::capability::{blobstore, environment, keyvalue, settings};
 use crate::engine::Engine;
 use crate::store::Context;
 use fnctl_config::snapshot::Grants;
@@ -44,6 +44,7 @@ impl Linkers {
 /// requests to the outside are refused one by one unless granted.
 fn add_base(linker: &mut Linker<Context>) -> Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    environment::add_to_linker(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
 }
 

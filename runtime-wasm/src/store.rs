@@ -58,7 +58,7 @@ pub(crate) fn new(function: &Arc<Function>) -> Store<Context> {
     let context = Context {
         table,
         memory: Memory { used: 0, limit: call.memory_bytes, node: function.node.memory.clone() },
-        // Built on first use: a guest that only speaks HTTP never needs clocks, randomness or its environment.
+        // Built on first use: a guest that only speaks HTTP never needs clocks or randomness.
         wasi: None,
         http,
         outgoing: Outgoing::new(function),
@@ -119,8 +119,6 @@ impl WasiView for Context {
             let output = output.insert(Output { function: function.clone(), call: Arc::default() });
             output.begin(event.clone());
             WasiCtx::builder()
-                .envs(&function.revision.env)
-                .args(&function.revision.args)
                 .stdout(OutputEnd { output: output.clone(), stream: Stream::Stdout })
                 .stderr(OutputEnd { output: output.clone(), stream: Stream::Stderr })
                 .max_random_size(limits::RANDOM_BYTES_MAX)

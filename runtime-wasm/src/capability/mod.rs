@@ -3,6 +3,7 @@
 
 pub mod blobs;
 pub(crate) mod blobstore;
+pub(crate) mod environment;
 pub mod key_values;
 pub(crate) mod keyvalue;
 pub mod outbound;
