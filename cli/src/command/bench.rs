@@ -8,6 +8,7 @@ mod figures;
 mod goals;
 mod histogram;
 mod http;
+mod line;
 mod load;
 mod machine;
 mod showcase;

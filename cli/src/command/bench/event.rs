@@ -6,6 +6,7 @@
 use super::child::Folder;
 use super::figures::{Figures, median};
 use super::goals::{self, Bench};
+use super::line::written;
 use super::load::{self, Load, Outcome, Requests, Until};
 use super::subject::{Node, address_of, request};
 use super::{Measured, machine};
@@ -107,7 +108,7 @@ fn events(url: &str) -> Result<Requests, Failure> {
         let mut event = event.clone();
         let id = HeaderValue::try_from(format!("{run}-{number}")).expect("ids are printable");
         event.headers_mut().insert(HeaderName::from_static("ce-id"), id);
-        event
+        written(&event)
     }))
 }
 

@@ -3,27 +3,22 @@
 
 use super::child::thread_cpu_seconds;
 use super::histogram::Histogram;
+use super::line::Line;
 use crate::failure::{Exit, Failure, code};
 use bytes::Bytes;
-use http::{Request, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::Instant;
 
 #[cfg(test)]
 mod tests;
 
-/// Makes the request with this number, counted from 0 over all connections.
-pub(super) type Requests = Arc<dyn Fn(u64) -> Request<Full<Bytes>> + Send + Sync>;
+/// Makes the bytes of the request with this number, counted from 0 over all connections.
+pub(super) type Requests = Arc<dyn Fn(u64) -> Bytes + Send + Sync>;
 
 /// What to send, where, and for how long.
 #[derive(Clone)]
@@ -107,7 +102,7 @@ struct State {
 
 impl State {
     /// The next request of a connection that has sent so many; none when it is to stop.
-    fn next(&self, sent: u64) -> Option<Request<Full<Bytes>>> {
+    fn next(&self, sent: u64) -> Option<Bytes> {
         let goes_on = match self.load.until {
             Until::Elapsed(duration) => self.begun.elapsed() < duration,
             Until::Requests(requests) => sent < requests,
@@ -120,54 +115,21 @@ async fn send_in_turn(mut line: Line, state: Rc<State>) {
     let mut sent = 0;
     while let Some(request) = state.next(sent) {
         sent += 1;
-        if line.sender.is_closed() {
+        if line.is_closed() {
             // A server that takes no connection any more has nothing to measure.
             let Ok(again) = Line::open(state.load.address).await else { return state.outcome.borrow_mut().failed += 1 };
             line = again;
         }
         let begun = Instant::now();
-        let answer = line.exchange(request).await;
+        let answer = line.exchange(&request).await;
         let taken = begun.elapsed();
         let mut outcome = state.outcome.borrow_mut();
         match answer {
-            Some(status) if status.is_success() => {
+            Ok(status) if status.is_success() => {
                 outcome.answered += 1;
                 outcome.latency.record(taken);
             }
-            Some(_) | None => outcome.failed += 1,
-        }
-    }
-}
-
-/// One connection and what drives it.
-struct Line {
-    sender: http1::SendRequest<Full<Bytes>>,
-    driver: Pin<Box<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>>,
-}
-
-impl Line {
-    async fn open(address: SocketAddr) -> std::io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(std::io::Error::other)?;
-        Ok(Self { sender, driver: Box::pin(driver) })
-    }
-
-    /// Sends a request and reads the whole answer; none where the connection fails or ends first.
-    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Option<StatusCode> {
-        let exchange = async {
-            let (head, mut body) = self.sender.send_request(request).await.ok()?.into_parts();
-            while let Some(frame) = body.frame().await {
-                frame.ok()?;
-            }
-            Some(head.status)
-        };
-        tokio::pin!(exchange);
-        tokio::select! {
-            biased;
-            answer = &mut exchange => answer,
-            // An answer that closes its connection may have been read whole before.
-            _ = &mut self.driver => exchange.await,
+            Ok(_) | Err(_) => outcome.failed += 1,
         }
     }
 }

@@ -4,6 +4,7 @@
 use super::super::apply::{self, Conflicts, Mode};
 use super::super::{deploy, wait};
 use super::child::{Says, Server};
+use super::line::written;
 use super::load::Requests;
 use crate::args::{Deploy, Scope};
 use crate::failure::{Failure, code};
@@ -11,7 +12,6 @@ use crate::manifest::{self, kind_by_word};
 use crate::target::Target;
 use bytes::Bytes;
 use http::{Request, Uri, header};
-use http_body_util::Full;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -140,16 +140,17 @@ pub(super) fn address_of(url: &str) -> Result<SocketAddr, Failure> {
 
 /// A GET of each of these URLs in turn.
 pub(super) fn gets(urls: &[String]) -> Result<Requests, Failure> {
-    let requests = urls.iter().map(|url| request("GET", url, Bytes::new())).collect::<Result<Vec<_>, _>>()?;
+    let request = |url: &String| Ok(written(&request("GET", url, Bytes::new())?));
+    let requests = urls.iter().map(request).collect::<Result<Vec<_>, Failure>>()?;
     Ok(Arc::new(move |number| requests[number as usize % requests.len()].clone()))
 }
 
 /// A request whose target is a path and whose `Host` is the URL's, as a client on a connection sends it.
-pub(super) fn request(method: &str, url: &str, body: Bytes) -> Result<Request<Full<Bytes>>, Failure> {
+pub(super) fn request(method: &str, url: &str, body: Bytes) -> Result<Request<Bytes>, Failure> {
     let invalid = |e: &dyn std::error::Error| Failure::invalid(code::INPUT, format!("{url:?} is no URL")).because(e);
     let uri: Uri = url.parse().map_err(|e| invalid(&e))?;
     let host = uri.authority().map_or("localhost", |authority| authority.as_str());
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let request = Request::builder().method(method).uri(path).header(header::HOST, host).body(Full::new(body));
+    let request = Request::builder().method(method).uri(path).header(header::HOST, host).body(body);
     request.map_err(|e| invalid(&e))
 }

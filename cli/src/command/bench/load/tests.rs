@@ -1,7 +1,7 @@
 use super::{Load, Until, run};
 use axum::Router;
 use axum::extract::State;
-use http::{Request, StatusCode, Uri};
+use http::{StatusCode, Uri};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
@@ -19,8 +19,7 @@ async fn every_request_is_sent_once_and_counted() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = axum::serve(listener, Router::new().fallback(answer).with_state(seen.clone()));
-    let requests =
-        Arc::new(|number| Request::get(format!("/{number}")).header("host", "a").body(Default::default()).unwrap());
+    let requests = Arc::new(|number| format!("GET /{number} HTTP/1.1\r\nhost: a\r\n\r\n").into());
     let load = Load { address, connections: 4, until: Until::Requests(5), requests };
     let outcome = tokio::select! {
         outcome = run(load) => outcome.unwrap(),
@@ -35,7 +34,7 @@ async fn every_request_is_sent_once_and_counted() {
 async fn a_server_that_hangs_up_is_a_failure() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let requests = Arc::new(|_| Request::get("/").header("host", "a").body(Default::default()).unwrap());
+    let requests = Arc::new(|_| "GET / HTTP/1.1\r\nhost: a\r\n\r\n".into());
     let hang_up = async {
         loop {
             drop(listener.accept().await);
