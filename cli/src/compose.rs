@@ -8,6 +8,7 @@ mod key_values;
 mod logs;
 mod outside;
 mod scale;
+mod threads;
 
 use crate::failure::{Failure, code};
 use artifacts::Ports;
@@ -38,6 +39,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use threads::Threads;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, oneshot};
 
@@ -61,27 +63,11 @@ pub(crate) struct Node {
     /// Where the projection notes what the data plane has taken over.
     pub(crate) observer: Observer,
     /// Threads for functions that need much CPU.
-    pub(crate) heavy: HeavyThreads,
+    pub(crate) heavy: Threads,
+    /// Threads for what only decides: the API server, reconcilers, the scaler.
+    pub(crate) decides: Threads,
     /// Held while the node lives: one data directory, one node.
     pub(crate) lock: File,
-}
-
-/// Threads of their own for heavy functions. Dropping them ends what still runs there, and does not wait for it.
-#[derive(Debug)]
-pub(crate) struct HeavyThreads(Option<tokio::runtime::Runtime>);
-
-impl HeavyThreads {
-    fn handle(&self) -> Option<tokio::runtime::Handle> {
-        self.0.as_ref().map(|runtime| runtime.handle().clone())
-    }
-}
-
-impl Drop for HeavyThreads {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
 }
 
 /// What listens where.
@@ -109,6 +95,7 @@ pub(crate) struct Parts {
     pub(crate) runtime: Runtime,
     pub(crate) brokers: Brokers,
     pub(crate) buckets: BucketNode,
+    key_values: KeyValues,
     pub(crate) api: ApiServer,
     ports: Arc<Ports>,
     settings: ControllerSettings,
@@ -132,14 +119,15 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
 
     let key_values = KeyValues::new(KeyValueOptions::new(vfs.clone(), folder("key-values.redb")));
     let roots = outside::roots();
-    let heavy = HeavyThreads(Some(heavy::runtime().map_err(|e| broken("cannot start threads", &e))?));
+    let heavy = Threads::new(heavy::runtime()).map_err(|e| broken("cannot start threads", &e))?;
+    let decides = Threads::new(threads::control()).map_err(|e| broken("cannot start threads", &e))?;
     let runtime = Runtime::open(RuntimeOptions {
         artifacts: folder("artifacts"),
         compiler: Compiler::new(executable()?, ["compile-component"]),
         guest_memory_bytes: settings.guest_memory_bytes,
-        heavy: heavy.handle(),
+        heavy: Some(heavy.handle().clone()),
         blobs: Arc::new(blobs::NodeBlobs(store.clone())),
-        key_values: Arc::new(key_values::NodeKeyValues(key_values)),
+        key_values: Arc::new(key_values::NodeKeyValues(key_values.clone())),
         outside: outside::guests(addresses, &roots),
     })
     .map_err(|e| broken("cannot open the artifact store", &e))?;
@@ -183,6 +171,7 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
         runtime,
         brokers,
         buckets,
+        key_values,
         api,
         settings: ControllerSettings { domain: settings.domain.clone(), http_port: addresses.http.port() },
         observed,
@@ -190,7 +179,7 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
         on_synced: Arc::new(Mutex::new(Some(on_synced))),
     };
     let listeners = Listeners { data_plane, control, s3, tls: identity.server };
-    Ok(Node { parts, listeners, addresses, kubeconfig, credentials, synced, observer, heavy, lock })
+    Ok(Node { parts, listeners, addresses, kubeconfig, credentials, synced, observer, heavy, decides, lock })
 }
 
 fn open_brokers(
@@ -342,7 +331,9 @@ impl Parts {
     pub(crate) async fn store_failure(&self) -> String {
         loop {
             let api = || Some(format!("the API objects: {}", self.api.failure()?));
-            if let Some(failure) = self.brokers.failure().or_else(|| self.buckets.failure()).or_else(api) {
+            let key_values = || Some(format!("the key-value stores: {}", self.key_values.failure()?));
+            let events = self.brokers.failure().or_else(|| self.buckets.failure());
+            if let Some(failure) = events.or_else(api).or_else(key_values) {
                 return failure;
             }
             tokio::time::sleep(STORE_WATCH_INTERVAL).await;

@@ -69,7 +69,7 @@ pub(crate) async fn run(
     let (middle, middles) = watch::channel(());
     let (back, backs) = watch::channel(());
     let ready = ready_line(&node);
-    let Node { parts, listeners, credentials, synced, observer, heavy, lock, .. } = node;
+    let Node { parts, listeners, credentials, synced, observer, heavy, decides, lock, .. } = node;
     let Listeners { data_plane, control, s3: s3_listener, tls } = listeners;
 
     let mut running = Running::default();
@@ -79,12 +79,13 @@ pub(crate) async fn run(
     running.sources.spawn(parts.clone().run_buckets(closed(middles)));
     let working = &mut running.working;
     working.spawn(parts.clone().run_brokers(closed(backs.clone())));
-    working.spawn(parts.clone().run_scaler(closed(backs.clone())));
-    working.spawn(parts.clone().run_controllers(closed(backs.clone())));
+    working.spawn_on(parts.clone().run_scaler(closed(backs.clone())), decides.handle());
+    working.spawn_on(parts.clone().run_controllers(closed(backs.clone())), decides.handle());
     working.spawn(parts.clone().run_projections(observer, closed(backs.clone())));
-    working.spawn(parts.clone().sweep(closed(backs.clone())));
+    working.spawn_on(parts.clone().sweep(closed(backs.clone())), decides.handle());
     let router = admin::router(&parts);
-    working.spawn(fnctl_controller::apiserver::serve_tls(control, tls, router, closed(backs.clone())));
+    let api = fnctl_controller::apiserver::serve_tls(control, tls, router, closed(backs.clone()));
+    working.spawn_on(api, decides.handle());
 
     let begun = async {
         match synced.await {
@@ -118,7 +119,7 @@ pub(crate) async fn run(
         done = tokio::time::timeout(DRAIN_TIMEOUT * 2, orderly) => if done.is_err() { tracing::warn!("not everything ended in time") },
         () = signals.next() => tracing::warn!("stopped at once"),
     }
-    drop((heavy, lock));
+    drop((heavy, decides, lock));
     outcome
 }
 
