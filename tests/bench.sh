@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/fnctl/target}
+bash tests/tools/claim.sh "$CARGO_TARGET_DIR"
 report=${1:-NUMBERS.md}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
