@@ -26,5 +26,6 @@ export FNCTL_TOOLS
 step "dependency policy" "$FNCTL_TOOLS/bin/cargo-deny" --locked --log-level error check bans licenses sources
 step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 step "documentation" env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet --document-private-items
+step "components" bash examples/build.sh --check
 step "tests" cargo test --workspace --locked --no-fail-fast
 printf '\nall checks passed in %s s\n' "$SECONDS"
