@@ -1,6 +1,7 @@
 //! The API as its clients see it: requests through the router, and `kube::Client` with a real watcher in process.
 
 mod lists;
+mod watches;
 mod writes;
 
 use super::logs::NoLogs;
@@ -66,6 +67,15 @@ pub(super) fn config_map(name: &str, data: Value) -> Value {
 pub(super) fn service(name: &str, image: &str) -> Value {
     json!({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": name},
         "spec": {"template": {"spec": {"containers": [{"image": image}]}}}})
+}
+
+/// Makes ConfigMaps `c00`, `c01` and so on, every second one labelled `parity: odd`.
+pub(super) async fn fill(api: &ApiServer, count: usize) {
+    for index in 0..count {
+        let mut map = config_map(&format!("c{index:02}"), json!({}));
+        map["metadata"]["labels"] = json!({"parity": if index % 2 == 0 { "even" } else { "odd" }});
+        assert_eq!(call(api, "POST", &format!("{CORE}/configmaps"), map).await.0, 201);
+    }
 }
 
 #[tokio::test]

@@ -58,9 +58,12 @@ pub(crate) fn watch(store: Arc<Store>, closing: Receiver<bool>, request: &Reques
     Ok(super::answer::json_bytes(StatusCode::OK, Body::from_stream(stream)))
 }
 
+/// How long a watch may take; 0 is no wish, as in Kubernetes.
 fn duration(query: &Query) -> Duration {
-    let asked = query.get("timeoutSeconds").parse().map_or(limits::API_WATCH_MAX, Duration::from_secs);
-    asked.clamp(Duration::from_secs(1), limits::API_WATCH_MAX)
+    match query.get("timeoutSeconds").parse() {
+        Ok(0) | Err(_) => limits::API_WATCH_MAX,
+        Ok(seconds) => Duration::from_secs(seconds).min(limits::API_WATCH_MAX),
+    }
 }
 
 /// What comes before the changes.
@@ -101,7 +104,8 @@ impl Watcher {
     /// The next lines; nothing at the end.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if self.finished || *self.closing.borrow() {
+            // Asked here too: a kind that changes all the time would never let it wait.
+            if self.finished || *self.closing.borrow() || Instant::now() >= self.until {
                 return None;
             }
             let mut lines = BytesMut::new();
