@@ -25,6 +25,22 @@ enum Type {
     Messages(&'static [Field]),
 }
 
+impl Type {
+    /// How such a field is written: as a number, or as bytes that say their length.
+    fn wire(self) -> u64 {
+        match self {
+            Self::Bool | Self::Int => 0,
+            Self::Text
+            | Self::Bytes
+            | Self::Texts
+            | Self::TextMap
+            | Self::BytesMap
+            | Self::Message(_)
+            | Self::Messages(_) => 2,
+        }
+    }
+}
+
 /// Number, name and type, from Kubernetes' generated.proto files.
 type Field = (u64, &'static str, Type);
 
@@ -125,6 +141,9 @@ fn message(mut bytes: &[u8], fields: &[Field], depth: usize) -> Option<Value> {
             _ => return None,
         };
         if let Some((_, name, type_)) = fields.iter().find(|field| field.0 == tag >> 3) {
+            if tag & 7 != type_.wire() {
+                return None;
+            }
             put(&mut object, name, *type_, Read { number, data, depth })?;
         }
     }
@@ -193,3 +212,6 @@ fn take<'b>(bytes: &mut &'b [u8], length: usize) -> Option<&'b [u8]> {
     *bytes = rest;
     Some(taken)
 }
+
+#[cfg(test)]
+mod tests;
