@@ -63,3 +63,6 @@ fn step(source: &BucketSource, found: Found, now: Timestamp) -> BucketSource {
     condition::roll_up(&mut status.conditions, &[BUCKET, SINK, DEPLOYED], now);
     after
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use crate::apiserver::logs::{LogOptions, LogStream, PodLogs};
 use crate::apiserver::store::Place;
 use crate::apiserver::{ApiServer, Token};
 use crate::project::{self, Update, observe};
-use fnctl_config::api::{Broker, Revision, Service, Trigger};
+use fnctl_config::api::{Broker, BucketSource, Revision, Service, Trigger};
 use fnctl_config::snapshot::{Change, ObjectKey};
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
@@ -18,7 +18,7 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::pin::pin;
 use std::sync::Arc;
@@ -50,7 +50,11 @@ impl Home {
         let api = ApiServer::open(place, token, Arc::new(NoLogs)).await.expect("an API");
         let client = api.client();
         let images = [("hello:1", "a"), ("hello:2", "b")].map(|(image, digit)| (image.to_owned(), digit.repeat(64)));
-        let ports = Arc::new(Memory { images: BTreeMap::from(images), ..Memory::default() });
+        let ports = Arc::new(Memory {
+            images: BTreeMap::from(images),
+            refused_buckets: BTreeSet::from(["refused".to_owned()]),
+            ..Memory::default()
+        });
         let settings = Settings { domain: "localhost".to_owned(), http_port: 8080 };
         let (tell, updates) = mpsc::channel(256);
         let mut running = JoinSet::new();
@@ -204,6 +208,43 @@ async fn what_is_missing_is_named_and_the_one_before_keeps_serving() {
     let found = value(home.when("hello", failed).await.as_ref());
     assert_eq!(found["status"]["latestCreatedRevisionName"], "hello-00002");
     assert_eq!(found["status"]["traffic"][0]["revisionName"], "hello-00001");
+}
+
+fn has_reason(object: &Value, name: &str, reason: &str) -> bool {
+    let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    conditions.iter().any(|condition| condition["type"] == name && condition["reason"] == reason)
+}
+
+#[tokio::test]
+async fn a_bucket_source_waits_for_its_bucket_and_its_sink() {
+    let mut home = Home::new().await;
+    home.until(|update| *update == Update::Synced).await;
+    home.create::<BucketSource>(json!({
+        "apiVersion": "sources.fnctl.dev/v1alpha1", "kind": "BucketSource", "metadata": {"name": "films"},
+        "spec": {"bucket": "refused", "sink": {"ref": {
+            "apiVersion": "eventing.knative.dev/v1", "kind": "Broker", "name": "default",
+        }}},
+    }))
+    .await;
+    let waits = |found: Option<&BucketSource>| {
+        let found = value(found);
+        has_reason(&found, "BucketReady", "BucketRefused") && has_reason(&found, "SinkProvided", "NotFound")
+    };
+    home.when("films", waits).await;
+    let bucket = Patch::Merge(json!({"spec": {"bucket": "films"}}));
+    home.api::<BucketSource>().patch("films", &PatchParams::default(), &bucket).await.expect("patched");
+    home.when::<BucketSource>("films", |found| is_ready(&value(found), "BucketReady")).await;
+    home.create::<Broker>(json!({
+        "apiVersion": "eventing.knative.dev/v1", "kind": "Broker", "metadata": {"name": "default"}, "spec": {},
+    }))
+    .await;
+    let found = value(home.when::<BucketSource>("films", |found| is_ready(&value(found), "Ready")).await.as_ref());
+    assert_eq!(found["status"]["sinkUri"], "http://127.0.0.1:8080/-/broker/default/default");
+    assert_eq!(found["status"]["observedGeneration"], found["metadata"]["generation"]);
+    home.until(|update| matches!(update, Update::Change(Change::BucketSource(told)) if told.bucket == "films")).await;
+
+    home.api::<BucketSource>().delete("films", &DeleteParams::default()).await.expect("deleted");
+    home.until(|update| matches!(update, Update::Change(Change::BucketSourceGone(key)) if key.name == "films")).await;
 }
 
 #[tokio::test]
