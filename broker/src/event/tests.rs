@@ -284,4 +284,59 @@ proptest! {
         }
         let _ = stored::decode(&bytes);
     }
+
+    #[test]
+    fn no_damage_brings_the_readers_down(
+        event in event(),
+        cut in any::<proptest::sample::Index>(),
+        damage in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let whole = [json::encode(&event), json::encode_batch([&event, &event]), stored::encode(&event).to_vec()];
+        for mut bytes in whole {
+            for (place, byte) in &damage {
+                let place = place.index(bytes.len());
+                bytes[place] = *byte;
+            }
+            for bytes in [Bytes::copy_from_slice(&bytes[..cut.index(bytes.len())]), Bytes::from(bytes)] {
+                let _ = (json::decode(&bytes), json::decode_batch(&bytes), stored::decode(&bytes));
+            }
+        }
+    }
+
+    #[test]
+    fn no_headers_bring_the_reader_down(
+        lines in proptest::collection::vec(("(ce-)?[a-z0-9_-]{1,8}|content-type|content-type|ce-id", header_value()), 0..8),
+        body in proptest::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value);
+        }
+        let body = Bytes::from(body);
+        // What is read can be stored and written again.
+        for event in binding::decode(&headers, &body).map(Message::into_events).unwrap_or_default() {
+            prop_assert_eq!(stored::decode(&stored::encode(&event)).unwrap(), event.clone());
+            let _ = (json::encode(&event), binding::encode_binary(&event));
+        }
+    }
+}
+
+/// Any bytes that a header may hold, and among them what the reader looks for.
+fn header_value() -> impl Strategy<Value = HeaderValue> {
+    let known = [
+        "1.0",
+        "1",
+        "/s",
+        "%",
+        "%F",
+        "%ff",
+        "application/json",
+        "application/cloudevents+json",
+        "application/cloudevents-batch+json",
+    ];
+    prop_oneof![
+        proptest::sample::select(known.to_vec()).prop_map(HeaderValue::from_static),
+        proptest::collection::vec(0x20..=0x7e_u8, 0..20).prop_map(|bytes| HeaderValue::from_bytes(&bytes).unwrap()),
+        proptest::collection::vec(0x80..=0xff_u8, 0..40).prop_map(|bytes| HeaderValue::from_bytes(&bytes).unwrap()),
+    ]
 }
