@@ -147,16 +147,8 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
     let buckets = join_buckets(store, &brokers).await?;
     let credentials = Credentials::load_or_create(&vfs, &folder("s3-credentials.json"));
     let credentials = credentials.map_err(|e| broken("cannot read or make the keys of the buckets", &e))?;
-    let token = Token::load_or_create(&folder("token")).map_err(|e| broken("cannot read or make the token", &e))?;
-    make_private(&folder("tls")).map_err(|e| broken("cannot make the certificate's folder", &e))?;
-    let identity =
-        tls::load_or_create(&folder("tls")).map_err(|e| broken("cannot read or make the certificate", &e))?;
-    let function_logs = Arc::new(logs::FunctionLogs(runtime.logs().clone()));
-    let api = ApiServer::open(Place::File(folder("api.redb")), token, function_logs).await;
-    let api = api.map_err(|e| broken("cannot open the store of API objects", &e))?;
-    let kubeconfig = folder("kubeconfig");
-    kubeconfig::write(&kubeconfig, &format!("https://{}", addresses.control), &identity.authority_pem, api.token())
-        .map_err(|e| broken("cannot write the kubeconfig", &e))?;
+    let function_logs = logs::FunctionLogs(runtime.logs().clone());
+    let Api { server: api, kubeconfig, tls } = open_api(&settings.data_dir, addresses.control, function_logs).await?;
 
     let ingress: Arc<dyn fnctl_activator::serve::EventIngress> = Arc::new(events::Ingress(brokers.clone()));
     let server = ServerSettings { hosts: settings.hosts.clone(), events: Some(ingress), ..Default::default() };
@@ -178,8 +170,30 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
         synced: Arc::default(),
         on_synced: Arc::new(Mutex::new(Some(on_synced))),
     };
-    let listeners = Listeners { data_plane, control, s3, tls: identity.server };
+    let listeners = Listeners { data_plane, control, s3, tls };
     Ok(Node { parts, listeners, addresses, kubeconfig, credentials, synced, observer, heavy, decides, lock })
+}
+
+/// The API server, and what its clients need.
+struct Api {
+    server: ApiServer,
+    kubeconfig: PathBuf,
+    tls: Arc<rustls::ServerConfig>,
+}
+
+/// Opens the objects, with the token and the certificate that go with them, and writes the kubeconfig.
+async fn open_api(data_dir: &Path, address: SocketAddr, logs: logs::FunctionLogs) -> Result<Api, Failure> {
+    let folder = |name: &str| data_dir.join(name);
+    let token = Token::load_or_create(&folder("token")).map_err(|e| broken("cannot read or make the token", &e))?;
+    make_private(&folder("tls")).map_err(|e| broken("cannot make the certificate's folder", &e))?;
+    let identity =
+        tls::load_or_create(&folder("tls")).map_err(|e| broken("cannot read or make the certificate", &e))?;
+    let server = ApiServer::open(Place::File(folder("api.redb")), token, Arc::new(logs)).await;
+    let server = server.map_err(|e| broken("cannot open the store of API objects", &e))?;
+    let kubeconfig = folder("kubeconfig");
+    kubeconfig::write(&kubeconfig, &format!("https://{}", address), &identity.authority_pem, server.token())
+        .map_err(|e| broken("cannot write the kubeconfig", &e))?;
+    Ok(Api { server, kubeconfig, tls: identity.server })
 }
 
 fn open_brokers(
