@@ -20,8 +20,9 @@ const WRITER: &str = "writer";
 pub(super) async fn run(node: &Node, guests: &Path) -> Result<(), Failure> {
     output::say(format!("the X-ray example with {} pictures", pictures::COUNT));
     demo::install(&node.target).await?;
-    let grant = json!({"fnctl.dev/buckets": format!("{}=write", pictures::BUCKET)});
-    let writer = node.deploy(WRITER, &guest(guests, "storage.wasm")?, &grant).await?;
+    // The component imports key-value stores too, and is refused without; it uses none here.
+    let grants = json!({"fnctl.dev/buckets": format!("{}=write", pictures::BUCKET), "fnctl.dev/key-value": WRITER});
+    let writer = node.deploy(WRITER, &guest(guests, "storage.wasm")?, &grants).await?;
     let path = format!("/fnctl/v1/namespaces/default/brokers/xray/events?follow=true&type={}", watch::RESULT);
     let results = node.target.lines(&path).await?;
     let numbers = stream::iter((0..pictures::COUNT).map(Ok));
