@@ -84,7 +84,7 @@ impl Line {
         match head.body {
             Length::Bytes(length) => self.skip(length).await?,
             Length::Chunks => self.skip_chunks().await?,
-            Length::UntilClosed => while self.fill().await? > 0 {},
+            Length::UntilClosed => self.skip_all().await?,
         }
         self.closed = head.closes;
         Ok(head.status)
@@ -133,6 +133,15 @@ impl Line {
                 return Ok(());
             }
             self.read().await?;
+        }
+    }
+
+    async fn skip_all(&mut self) -> io::Result<()> {
+        loop {
+            self.unread.clear();
+            if self.fill().await? == 0 {
+                return Ok(());
+            }
         }
     }
 
