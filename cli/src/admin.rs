@@ -5,6 +5,7 @@ mod events;
 mod metrics;
 
 use crate::compose::Parts;
+use crate::since::{ago, seconds_ago};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
@@ -16,11 +17,11 @@ use fnctl_activator::activator::RevisionView;
 use fnctl_autoscaler::bounds::Bound;
 use fnctl_autoscaler::history::Record;
 use fnctl_config::snapshot::ObjectKey;
-use fnctl_controller::apiserver::require_token;
+use fnctl_controller::apiserver::{Failure, require_token};
 use fnctl_runtime_wasm::logs::Line;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use http::{StatusCode, header};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::convert::Infallible;
@@ -58,9 +59,7 @@ fn health() -> Router {
 }
 
 fn no_such(message: &str) -> Response {
-    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message,
-        "reason": "NotFound", "code": 404});
-    (StatusCode::NOT_FOUND, axum::Json(status)).into_response()
+    Failure::new(StatusCode::NOT_FOUND, "NotFound", message).into_response()
 }
 
 /// A stream of JSON documents, one a line.
@@ -90,7 +89,7 @@ async fn scaling(State(parts): State<Parts>, Path((namespace, name)): Path<(Stri
         return no_such(&format!("revision {key} does not run on this node"));
     };
     let now = Timestamp::now();
-    let at = |ago: Duration| (now - SignedDuration::try_from(ago).unwrap_or_default()).to_string();
+    let at = |since: Duration| ago(now, since).to_string();
     let decisions = parts.scaler.decisions(&key).unwrap_or_default();
     let decisions = decisions.iter().map(|explained| {
         json!({"at": at(explained.first_ago), "until": at(explained.last_ago),
@@ -113,7 +112,8 @@ fn reason(record: &Record) -> String {
 #[serde(default, rename_all = "camelCase")]
 struct LogQuery {
     follow: bool,
-    since_seconds: Option<f64>,
+    #[serde(rename = "sinceSeconds", deserialize_with = "seconds_ago")]
+    since: Option<Timestamp>,
     event: Option<String>,
     revision: Option<String>,
 }
@@ -131,8 +131,7 @@ async fn logs(
     if revisions.is_empty() {
         return no_such(&format!("no revision of function {namespace}/{name} runs on this node"));
     }
-    let oldest = query.since_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    let oldest = oldest.and_then(|since| SignedDuration::try_from(since).ok()).map(|since| Timestamp::now() - since);
+    let oldest = query.since;
     let event = query.event;
     let wanted = move |line: &Line| {
         oldest.is_none_or(|oldest| line.time >= oldest) && event.as_deref().is_none_or(|event| *line.call == *event)

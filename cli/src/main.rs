@@ -11,6 +11,7 @@ mod node;
 mod output;
 mod public;
 mod push;
+mod since;
 mod target;
 mod telemetry;
 

@@ -2,37 +2,31 @@
 
 use super::{lines, no_such};
 use crate::compose::Parts;
+use crate::since::seconds_ago;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use fnctl_broker::broker::{Brokers, DlqError, DlqQuery, End, EventPage, EventQuery, InspectError, ParkedEvent};
 use fnctl_broker::log::Position;
 use fnctl_config::limits::EVENT_PAGE_MAX;
 use fnctl_config::snapshot::ObjectKey;
+use fnctl_controller::apiserver::Failure;
 use futures::stream::{self, StreamExt as _};
-use http::StatusCode;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
-use std::time::Duration;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Listing {
     follow: bool,
-    since_seconds: Option<f64>,
+    #[serde(rename = "sinceSeconds", deserialize_with = "seconds_ago")]
+    since: Option<Timestamp>,
     #[serde(rename = "type")]
     event_type: Option<String>,
     source: Option<String>,
     limit: Option<usize>,
-}
-
-impl Listing {
-    fn since(&self) -> Option<Timestamp> {
-        let since = self.since_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())?;
-        Some(Timestamp::now() - SignedDuration::try_from(since).ok()?)
-    }
 }
 
 pub(super) async fn events(
@@ -43,7 +37,7 @@ pub(super) async fn events(
     let key = ObjectKey::new(namespace, broker);
     let query = EventQuery {
         from: None,
-        since: listing.since(),
+        since: listing.since,
         kind: listing.event_type.clone(),
         source: listing.source.clone(),
         id: None,
@@ -237,11 +231,5 @@ fn not_answered(error: &InspectError) -> Response {
 }
 
 fn failed(error: &dyn std::error::Error) -> Response {
-    let message = error.to_string();
-    (
-        StatusCode::INTERNAL_SERVER_ERROR,
-        axum::Json(json!({"kind": "Status", "apiVersion": "v1", "metadata": {},
-        "status": "Failure", "message": message, "reason": "InternalError", "code": 500})),
-    )
-        .into_response()
+    Failure::internal(error.to_string()).into_response()
 }

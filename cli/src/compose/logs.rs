@@ -1,12 +1,13 @@
 //! Joins `kubectl logs` to the function logs: a revision's pod is named `<revision>-wasm`.
 
+use crate::since::ago;
 use bytes::Bytes;
 use fnctl_config::snapshot::ObjectKey;
 use fnctl_controller::apiserver::logs::{Follow, LogOptions, LogStream, PodLogs, Timestamps};
 use fnctl_runtime_wasm::logs::{Line, Logs};
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 /// What the pod of a Wasm revision is called, after the revision's name.
 pub(crate) const POD_SUFFIX: &str = "-wasm";
@@ -21,8 +22,8 @@ impl PodLogs for FunctionLogs {
             let revision = ObjectKey::new(pod.namespace, pod.name.strip_suffix(POD_SUFFIX)?);
             let mut lines = self.0.read(&revision, 0);
             let next = lines.last().map(|line| line.sequence + 1);
-            if let Some(since) = options.since.and_then(|since| SignedDuration::try_from(since).ok()) {
-                let oldest = Timestamp::now() - since;
+            if let Some(since) = options.since {
+                let oldest = ago(Timestamp::now(), since);
                 lines.retain(|line| line.time >= oldest);
             }
             if let Some(tail) = options.tail_lines {
