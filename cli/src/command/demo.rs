@@ -2,6 +2,7 @@
 //! users have: its manifests, its functions' URLs, its buckets, its events.
 
 pub(super) mod pictures;
+mod progress;
 mod report;
 pub(super) mod watch;
 

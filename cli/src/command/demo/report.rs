@@ -1,6 +1,6 @@
 //! The demo's last word: counted from the buckets, the change log and the broker's log.
 
-use super::watch::{broker, results};
+use super::watch::{PICTURE, broker, results};
 use crate::compose::Parts;
 use crate::failure::{Exit, Failure, code};
 use crate::output;
@@ -166,7 +166,7 @@ fn is_event(line: &RawValue, id: &str) -> bool {
 
 /// The picture's event whose delivery was answered with this result: where it began, and what each step took.
 async fn origin(parts: &Parts, result_id: &str) -> Vec<String> {
-    let query = EventQuery { kind: Some("com.amazonaws.s3.ObjectCreated:Put".to_owned()), ..EventQuery::default() };
+    let query = EventQuery { kind: Some(PICTURE.to_owned()), ..EventQuery::default() };
     let Ok(page) = parts.brokers.events(&broker(), &query).await else { return Vec::new() };
     for event in page.events.iter().filter_map(|event| serde_json::from_str::<Value>(event.get()).ok()) {
         let id = event["id"].as_str().unwrap_or_default();

@@ -1,5 +1,6 @@
 //! What the demo shows while it runs, and what it waits for.
 
+use super::progress::Progress;
 use crate::compose::Parts;
 use crate::failure::{Failure, code};
 use fnctl_activator::admit::State;
@@ -16,6 +17,8 @@ const LOOK: Duration = Duration::from_millis(200);
 pub(in crate::command) const STUCK: Duration = Duration::from_secs(120);
 /// Type of the function's results.
 pub(in crate::command) const RESULT: &str = "dev.fnctl.xray.result";
+/// Type of the event that a picture in the bucket becomes.
+pub(super) const PICTURE: &str = "com.amazonaws.s3.ObjectCreated:Put";
 
 /// The broker of the demo.
 pub(super) fn broker() -> ObjectKey {
@@ -44,12 +47,14 @@ pub(super) async fn until_done(parts: &Parts, pictures: usize) -> Result<(), Fai
         bar.set_style(style);
     }
     let mut look = interval(LOOK);
+    let mut progress = Progress::default();
     let (mut seen, mut since) = (0, Instant::now());
     loop {
         look.tick().await;
-        let results = results(parts).await?.len();
+        progress.look(parts).await?;
+        let results = progress.results();
         bar.set_position(results as u64);
-        bar.set_message(numbers(parts).await?);
+        bar.set_message(format!("{}  {}", numbers(parts).await?, progress.times()));
         if results >= pictures {
             bar.finish();
             return Ok(());
