@@ -204,12 +204,15 @@ fn leads_to<K: Resource<DynamicType = ()>>(destination: &Destination, object: &K
     named.is_some_and(|named| named.kind == K::kind(&()) && named.name == object.name_any())
 }
 
-/// Runs one controller. `reconcile` takes the key of the object that may need something.
+/// Runs one controller. `reconcile` takes the key of the object that may need something. Told to end, it lets what is being
+/// reconciled come to its end.
 async fn drive<K>(controller: Controller<K>, reconcile: Step, context: Arc<Context>, shutdown: Shutdown)
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
-    controller
+    let store = controller.store();
+    let told = shutdown.clone();
+    let running = controller
         .with_config(Config::default().concurrency(RECONCILES_AT_ONCE_MAX))
         .graceful_shutdown_on(shutdown)
         .run(
@@ -220,8 +223,18 @@ where
             },
             context,
         )
-        .for_each(|_| std::future::ready(()))
-        .await;
+        .for_each(|_| std::future::ready(()));
+    // Before all objects are known nothing is reconciled, and a controller that is told to end then waits for them for ever.
+    let not_begun = async {
+        told.await;
+        if store.wait_until_ready().now_or_never().is_some() {
+            std::future::pending().await
+        }
+    };
+    tokio::select! {
+        () = running => {}
+        () = not_begun => {}
+    }
 }
 
 #[cfg(test)]
