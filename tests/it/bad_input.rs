@@ -7,16 +7,8 @@ mod functions;
 mod manifests;
 mod node;
 
-use crate::harness::{Data, Node, shown};
+use crate::harness::shown;
 use std::process::Output;
-
-/// Writes a manifest and applies it.
-fn apply(node: &Node, manifest: &str) -> Output {
-    let folder = Data::fresh();
-    let file = folder.path().join("manifest.yaml");
-    std::fs::write(&file, manifest).expect("the manifest is written");
-    node.fnctl(&["apply", "-f", &file.display().to_string()])
-}
 
 /// The command ended with this code and said all of these words.
 #[track_caller]

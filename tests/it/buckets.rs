@@ -1,6 +1,6 @@
 //! The node's buckets, used by a stock S3 client: boto3, through `tests/clients/s3.py`; and the events that they become.
 
-use crate::harness::{Data, Node, root, shown};
+use crate::harness::{Node, root, shown};
 use crate::serving::tool_path;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -89,19 +89,11 @@ pub(crate) fn events(node: &Node, broker: &str) -> Vec<Value> {
     lines(&node.text(&["event", "list", "--broker", broker, "--limit", "1000", "-o", "json"]))
 }
 
-/// Applies a manifest from a text.
-pub(crate) fn apply(node: &Node, manifest: &str) {
-    let folder = Data::fresh();
-    let file = folder.path().join("manifest.yaml");
-    std::fs::write(&file, manifest).expect("the manifest is written");
-    node.text(&["apply", "-f", &file.display().to_string()]);
-}
-
 #[test]
 fn a_stock_client_works_and_every_change_is_an_event() {
     let Some(client) = Client::installed() else { return };
     let node = Node::start();
-    apply(&node, SOURCE);
+    node.apply(SOURCE);
     node.text(&["wait", "bucketsource/films", "--for", "condition=Ready"]);
     let changes = client.run(&node, &["check"]);
     assert!(changes.len() > 15, "{changes:?}");
@@ -130,7 +122,7 @@ fn a_stock_client_works_and_every_change_is_an_event() {
 fn a_source_tells_of_what_it_names_alone() {
     let Some(client) = Client::installed() else { return };
     let node = Node::start();
-    apply(&node, &SOURCE.replace("  bucket: films", "  bucket: films\n  eventTypes: ['s3:ObjectRemoved:*']"));
+    node.apply(&SOURCE.replace("  bucket: films", "  bucket: films\n  eventTypes: ['s3:ObjectRemoved:*']"));
     node.text(&["wait", "bucketsource/films", "--for", "condition=Ready"]);
     let changes = client.run(&node, &["check"]);
     let removed = changes.iter().filter(|change| change["action"] == "ObjectRemoved:Delete").count();

@@ -34,17 +34,10 @@ spec:
   subscriber: {uri: "http://127.0.0.1:9/"}
 "#;
 
-fn apply(node: &Node, manifest: &str) {
-    let folder = Data::fresh();
-    let file = folder.path().join("manifest.yaml");
-    std::fs::write(&file, manifest).expect("the manifest is written");
-    node.text(&["apply", "-f", &file.display().to_string()]);
-}
-
 fn node_with_broker() -> Node {
     let node = Node::start();
     node.json(&["deploy", "examples/hello"]);
-    apply(&node, BROKER_AND_TRIGGER);
+    node.apply(BROKER_AND_TRIGGER);
     node.text(&["wait", "trigger/greetings", "--for", "condition=Ready"]);
     node
 }
@@ -103,7 +96,7 @@ fn a_refused_event_says_why() {
 #[test]
 fn an_exhausted_event_is_parked_and_redriven() {
     let node = node_with_broker();
-    apply(&node, NOWHERE);
+    node.apply(NOWHERE);
     node.text(&["wait", "trigger/nowhere", "--for", "condition=Ready"]);
     node.json(&["event", "send", "--type", "com.example.lost", "--id", "lost"]);
     let row = outcome(&node, "lost", "nowhere");
@@ -112,13 +105,10 @@ fn an_exhausted_event_is_parked_and_redriven() {
     let parked = node.json(&["dlq", "list", "--trigger", "nowhere"]);
     assert_eq!(parked["attempts"], 2, "{parked}");
 
-    apply(
-        &node,
-        &NOWHERE.replace(
-            r#"{uri: "http://127.0.0.1:9/"}"#,
-            "{ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: hello}}",
-        ),
-    );
+    node.apply(&NOWHERE.replace(
+        r#"{uri: "http://127.0.0.1:9/"}"#,
+        "{ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: hello}}",
+    ));
     node.text(&["wait", "trigger/nowhere", "--for", "condition=Ready"]);
     let redriven = node.json(&["dlq", "redrive", "--trigger", "nowhere"]);
     assert_eq!(redriven["redriven"], 1, "{redriven}");
@@ -163,7 +153,7 @@ fn after_kill(settings: &str) -> AfterKill {
     std::fs::write(data.path().join("node.yaml"), settings).expect("the settings are written");
     let node = Node::start_in(data);
     node.json(&["deploy", "examples/hello"]);
-    apply(&node, BROKER_AND_TRIGGER);
+    node.apply(BROKER_AND_TRIGGER);
     node.text(&["wait", "trigger/greetings", "--for", "condition=Ready"]);
     let address =
         node.ready["http"].as_str().and_then(|url| url.strip_prefix("http://")).expect("an address").to_owned();

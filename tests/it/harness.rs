@@ -85,6 +85,20 @@ impl Node {
         String::from_utf8(output.stdout).expect("output is UTF-8")
     }
 
+    /// Runs `fnctl apply` on a manifest.
+    pub(crate) fn try_apply(&self, manifest: &str) -> Output {
+        let folder = Data::fresh();
+        let file = folder.path().join("manifest.yaml");
+        std::fs::write(&file, manifest).expect("the manifest is written");
+        self.fnctl(&["apply", "-f", &file.display().to_string()])
+    }
+
+    /// Applies a manifest; the command must succeed.
+    pub(crate) fn apply(&self, manifest: &str) {
+        let output = self.try_apply(manifest);
+        assert!(output.status.success(), "fnctl apply failed: {}", shown(&output));
+    }
+
     /// Runs `fnctl ARGUMENTS -o json` and answers the document it printed.
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let text = self.text(&[arguments, &["-o", "json"]].concat());

@@ -1,6 +1,5 @@
 //! Key-value stores of functions on a real node: what a guest wrote is there after the node was killed.
 
-use crate::buckets::apply;
 use crate::harness::{Node, root};
 use crate::http::send;
 
@@ -18,13 +17,10 @@ fn values_survive_a_kill() {
     let node = Node::start();
     let component = root().join("examples/guests/storage.wasm").display().to_string();
     let annotations = "{fnctl.dev/key-value: 'notes,counters', fnctl.dev/buckets: out=write}";
-    apply(
-        &node,
-        &format!(
-            "{{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {{name: storage}}, spec: {{template: {{
+    node.apply(&format!(
+        "{{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {{name: storage}}, spec: {{template: {{
               metadata: {{annotations: {annotations}}}, spec: {{containers: [{{image: '{component}'}}]}}}}}}}}"
-        ),
-    );
+    ));
     node.text(&["wait", "ksvc/storage", "--for", "condition=Ready"]);
     assert_eq!(ask(&node, "PUT /value/notes/k", "remember"), said(""));
     assert_eq!(ask(&node, "POST /count/counters/n", ""), said("1"));

@@ -1,7 +1,6 @@
 //! What a node reaches outside of itself, by https: a trigger's subscriber and a function's request, from a server whose
 //! authority stands in the file of `SSL_CERT_FILE`.
 
-use crate::buckets::apply;
 use crate::eventing::outcome;
 use crate::harness::{Data, Node, root};
 use crate::http::send;
@@ -59,8 +58,7 @@ fn subscribers_and_functions_reach_https() {
     command.env("SSL_CERT_FILE", &trusted);
     let node = Node::spawn(command, data);
     let component = root().join("examples/guests/fetch.wasm").display().to_string();
-    apply(
-        &node,
+    node.apply(
         &format!(
             "
 apiVersion: eventing.knative.dev/v1

@@ -1,8 +1,8 @@
 //! What says that it is ready answers at that moment: objects are watched as they become so, and asked at once, and once.
 
-use crate::buckets::apply;
 use crate::harness::{Node, binary, root};
 use crate::http::{Answer, exchange, send};
+use crate::traffic::BRIEF;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Lines};
@@ -49,7 +49,7 @@ impl Watch {
     ) {
         let mut seen = BTreeSet::new();
         std::thread::scope(|scope| {
-            scope.spawn(|| apply(node, manifest));
+            scope.spawn(|| node.apply(manifest));
             while seen.len() < count {
                 let object = self.ready();
                 let name = object["metadata"]["name"].as_str().expect("a name");
@@ -109,7 +109,7 @@ fn a_ready_broker_takes_events() {
 #[test]
 fn a_ready_trigger_gets_what_is_accepted_from_then_on() {
     let node = Node::start();
-    apply(&node, &function("hello", "you"));
+    node.apply(&function("hello", "you"));
     node.text(&["wait", "ksvc/hello", "--for", "condition=Ready"]);
     let mut watch = Watch::of(&node, "trigger");
     let pair = |number: u32| {
@@ -129,21 +129,10 @@ fn a_ready_trigger_gets_what_is_accepted_from_then_on() {
     }
 }
 
-/// A function that is back at zero after the shortest window.
-const BRIEF: &str = r#"
-apiVersion: serving.knative.dev/v1
-kind: Service
-metadata: {name: brief}
-spec:
-  template:
-    metadata: {annotations: {autoscaling.knative.dev/window: 6s}}
-    spec: {containers: [{image: fnctl.local/examples/hello}]}
-"#;
-
 #[test]
 fn the_status_of_a_revision_follows_its_instances() {
     let node = Node::start();
-    apply(&node, BRIEF);
+    node.apply(BRIEF);
     let active = |node: &Node, status: &str| {
         node.text(&["wait", "revision/brief-00001", "--for", &format!("condition=Active={status}")]);
         let revision = node.json(&["get", "revision", "brief-00001"]);

@@ -4,8 +4,8 @@ use crate::harness::{Data, Node, shown};
 use crate::http::{Answer, send};
 use std::process::Command;
 
-/// The shortest window that Knative knows.
-const BRIEF: &str = "
+/// A function that is back at zero after the shortest window that Knative knows.
+pub(crate) const BRIEF: &str = "
 apiVersion: serving.knative.dev/v1
 kind: Service
 metadata: {name: brief}

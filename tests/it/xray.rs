@@ -7,7 +7,7 @@ mod pipeline;
 mod real;
 mod refused;
 
-use crate::buckets::{Client, Objects, apply, events, lines};
+use crate::buckets::{Client, Objects, events, lines};
 use crate::harness::{Data, Node, shown};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -38,7 +38,7 @@ impl Hospital {
         let data = Data::fresh();
         std::fs::write(data.path().join("node.yaml"), settings).expect("the settings are written");
         let node = Node::start_in(data);
-        apply(&node, KEY);
+        node.apply(KEY);
         node.text(&["apply", "-f", "examples/xray"]);
         for object in
             ["ksvc/xray", "ksvc/xray-alert", "ksvc/xray-phantom", "broker/xray", "trigger/xray", "trigger/xray-alert"]

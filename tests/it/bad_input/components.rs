@@ -1,6 +1,6 @@
 //! Files that are no functions, or functions that ask for what they are not given: told when they are deployed.
 
-use super::{apply, told};
+use super::told;
 use crate::harness::{Data, Node, root};
 
 /// The first bytes of a component, and of a module.
@@ -58,14 +58,11 @@ fn an_import_that_was_not_granted_is_named() {
 
     // The annotations that were named are what helps.
     let component = root().join("examples/guests/storage.wasm").display().to_string();
-    let granted = apply(
-        &node,
-        &format!(
-            "{{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {{name: granted}}, spec: {{template: {{
+    let granted = node.try_apply(&format!(
+        "{{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {{name: granted}}, spec: {{template: {{
           metadata: {{annotations: {{fnctl.dev/buckets: pictures=write, fnctl.dev/key-value: counters}}}},
           spec: {{containers: [{{image: '{component}'}}]}}}}}}}}"
-        ),
-    );
+    ));
     told(&granted, 0, &[]);
     node.text(&["wait", "ksvc/granted", "--for", "condition=Ready"]);
     assert_eq!(node.json(&["invoke", "granted", "--path", "/count/counters/calls", "--data", "x"])["body"], "1");

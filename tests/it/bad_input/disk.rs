@@ -1,7 +1,7 @@
 //! Data directories that cannot be written, and disks without room. File systems are real ones in memory, mounted where
 //! only the node sees them.
 
-use super::{apply, told};
+use super::told;
 use crate::harness::{Data, Node, skipped};
 use crate::http::{Answer, send};
 use std::collections::BTreeSet;
@@ -83,12 +83,8 @@ fn config_map(name: &str) -> String {
 }
 
 fn make_broker(node: &Node) {
-    told(&apply(node, BROKER), 0, &[]);
+    told(&node.try_apply(BROKER), 0, &[]);
     node.text(&["wait", "broker/default", "--for", "condition=Ready"]);
-    // The door opens a moment after the broker is ready.
-    while send(node, "POST /-/broker/default/default HTTP/1.1\nhost: localhost", b"").status == 404 {
-        std::thread::yield_now();
-    }
 }
 
 fn publish(node: &Node, id: &str) -> Answer {
@@ -153,7 +149,7 @@ fn a_disk_with_little_room_takes_no_events() {
     assert_eq!(refused.status, 507, "{refused:?}");
     assert!(refused.head.contains("retry-after: "), "{refused:?}");
     assert!(refused.body.contains("268435456"), "what must stay free is said: {refused:?}");
-    told(&apply(&node, &config_map("meanwhile")), 0, &[]);
+    told(&node.try_apply(&config_map("meanwhile")), 0, &[]);
     std::fs::remove_file(&filler).expect("the filler goes");
     assert_eq!(publish(&node, "after").status, 202);
 
@@ -212,14 +208,14 @@ fn a_full_disk_refuses_objects_at_once_and_passes() {
     let node = disk.start(data);
     node.json(&["deploy", "examples/hello"]);
     let mut stored = config_maps(&node);
-    let refused = |manifest: &str| told(&apply(&node, manifest), 1, &["FN1203", "bytes left", "free some space"]);
+    let refused = |manifest: &str| told(&node.try_apply(manifest), 1, &["FN1203", "bytes left", "free some space"]);
 
     // Up to the low-water mark by what the node itself writes.
     fill(&filler, 225 << 20);
     let mut number = 0;
     loop {
         let name = format!("large-{number}");
-        let ended = apply(&node, &large(&name));
+        let ended = node.try_apply(&large(&name));
         if !ended.status.success() {
             refused(&large(&name));
             break;
@@ -242,7 +238,7 @@ fn a_full_disk_refuses_objects_at_once_and_passes() {
     std::fs::remove_file(&rest).expect("the rest goes");
     refused(&config_map("small"));
     std::fs::remove_file(&filler).expect("the filler goes");
-    told(&apply(&node, &config_map("after")), 0, &[]);
+    told(&node.try_apply(&config_map("after")), 0, &[]);
     stored.insert("after".to_owned());
     assert_eq!(config_maps(&node), stored);
     let node = disk.start(node.kill());

@@ -1,6 +1,6 @@
 //! Functions that misbehave: each gets its own answer, and the neighbours theirs.
 
-use super::{apply, told};
+use super::told;
 use crate::harness::{Node, root};
 use crate::http::{Answer, send};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,14 +17,11 @@ impl Drop for Over<'_> {
 /// Deploys a guest with 200 ms of CPU and 64 MiB of memory.
 fn deploy(node: &Node, guest: &str) {
     let component = root().join(format!("examples/guests/{guest}.wasm")).display().to_string();
-    let applied = apply(
-        node,
-        &format!(
-            "{{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {{name: {guest}}}, spec: {{template: {{
+    let applied = node.try_apply(&format!(
+        "{{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {{name: {guest}}}, spec: {{template: {{
           metadata: {{annotations: {{fnctl.dev/cpu: 200ms}}}},
           spec: {{containers: [{{image: '{component}', resources: {{limits: {{memory: 64Mi}}}}}}]}}}}}}}}"
-        ),
-    );
+    ));
     told(&applied, 0, &[]);
     node.text(&["wait", &format!("ksvc/{guest}"), "--for", "condition=Ready"]);
 }

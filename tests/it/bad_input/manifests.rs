@@ -1,6 +1,6 @@
 //! Manifests that cannot be what was meant.
 
-use super::{apply, told};
+use super::told;
 use crate::harness::{Data, Node};
 
 const SERVICE: &str = "
@@ -56,7 +56,7 @@ fn a_refused_manifest_names_the_field_and_changes_nothing() {
         (SERVICE.replace("image: ", "name: "), &["FN1203", "\"hello\"", "spec.template.spec.containers[0].image"]),
     ];
     for (manifest, words) in table {
-        told(&apply(&node, &manifest), 2, words);
+        told(&node.try_apply(&manifest), 2, words);
     }
     assert_eq!(node.text(&["get", "ksvc", "-o", "name"]), "", "what was refused is not there");
 }
@@ -71,7 +71,7 @@ fn a_refused_filter_names_its_place() {
         ("{not: {all: [{suffix: {type: ''}}]}}", &["spec.filters[0].not.all[0].suffix"]),
     ];
     for (filter, words) in table {
-        let refused = apply(&node, &TRIGGER.replace("{exact: {type: com.example.greeting}}", filter));
+        let refused = node.try_apply(&TRIGGER.replace("{exact: {type: com.example.greeting}}", filter));
         told(&refused, 2, words);
         told(&refused, 2, &["FN1203", "Trigger", "manifest.yaml"]);
     }
@@ -81,12 +81,12 @@ fn a_refused_filter_names_its_place() {
 #[test]
 fn an_immutable_field_stays() {
     let node = Node::start();
-    told(&apply(&node, TRIGGER), 0, &[]);
-    let moved = apply(&node, &TRIGGER.replace("broker: default", "broker: other"));
+    told(&node.try_apply(TRIGGER), 0, &[]);
+    let moved = node.try_apply(&TRIGGER.replace("broker: default", "broker: other"));
     told(&moved, 2, &["FN1203", "\"picky\"", "spec.broker", "make another trigger"]);
     assert_eq!(node.json(&["get", "trigger", "picky"])["spec"]["broker"], "default");
 
-    told(&apply(&node, SERVICE), 0, &[]);
+    told(&node.try_apply(SERVICE), 0, &[]);
     node.text(&["wait", "ksvc/hello", "--for", "condition=Ready"]);
     let revision = node.json(&["get", "revision", "hello-00001"]);
     let mut changed = revision.clone();

@@ -1,7 +1,6 @@
 //! The story by hand: apply, put, list, compare.
 
 use super::{Film, Hospital, contents, created, files, instances, results, stems, text};
-use crate::buckets::apply;
 use crate::harness::Data;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,7 +60,7 @@ fn the_way_of_one_picture_is_told_by_one_why() {
 fn every_picture_has_one_result_and_nobody_is_named() {
     let Some(hospital) = Hospital::open("") else { return };
     let node = &hospital.node;
-    apply(node, DISPLAY);
+    node.apply(DISPLAY);
     node.text(&["wait", "trigger/display", "--for", "condition=Ready"]);
     until_zero(&hospital);
 
