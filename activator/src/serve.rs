@@ -1,8 +1,8 @@
 //! The data plane's listener: HTTP/1.1 and HTTP/2 without TLS (prior knowledge) on one port.
 //!
-//! One task per connection, owned by the server. An HTTP/1 request runs inside its connection's task, from its head to
-//! the last byte of its answer: no task, channel or timer of its own. HTTP/2 streams are tasks, since they run side by
-//! side; they belong to their connection and end with it.
+//! One task per connection, owned by the server, on the worker that has the fewest. An HTTP/1 request runs inside its
+//! connection's task, from its head to the last byte of its answer: no task, channel or timer of its own. HTTP/2 streams
+//! are tasks, since they run side by side, where the server runs; they belong to their connection and end with it.
 //!
 //! What is not here: TLS, `Upgrade` (it is dropped, so a WebSocket client gets a plain answer), a least speed of bodies.
 
@@ -12,11 +12,13 @@ mod front;
 use crate::activator::Activator;
 use crate::body::Body;
 use crate::route::normalise;
+use connection::Streams;
 use fnctl_config::limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, DRAIN_LAST_WORDS, DRAIN_TIMEOUT};
 use fnctl_config::snapshot::ObjectKey;
 use front::Front;
 use futures::future::BoxFuture;
 use http::{Request, Response};
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::io;
@@ -24,6 +26,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -45,11 +48,19 @@ pub struct ServerSettings {
     pub connections: usize,
     /// Time that requests in flight get when the server stops.
     pub drain: Duration,
+    /// Runtimes for connections, each of one thread; without any, connections live where the server runs.
+    pub workers: Vec<Handle>,
 }
 
 impl Default for ServerSettings {
     fn default() -> Self {
-        Self { hosts: Vec::new(), events: None, connections: CONNECTIONS_MAX, drain: DRAIN_TIMEOUT }
+        Self {
+            hosts: Vec::new(),
+            events: None,
+            connections: CONNECTIONS_MAX,
+            drain: DRAIN_TIMEOUT,
+            workers: Vec::new(),
+        }
     }
 }
 
@@ -60,15 +71,16 @@ pub struct Server {
     front: Arc<Front>,
     connections: usize,
     drain: Duration,
+    workers: Vec<Handle>,
 }
 
 impl Server {
     /// A server on a bound listener.
     pub fn new(listener: TcpListener, activator: Activator, settings: ServerSettings) -> Self {
-        let hosts: HashSet<String> =
-            settings.hosts.iter().filter_map(|host| normalise(host)).map(|host| host.into_owned()).collect();
-        let front = Arc::new(Front { activator, hosts, events: settings.events });
-        Self { listener, front, connections: settings.connections, drain: settings.drain }
+        let ServerSettings { hosts, events, connections, drain, workers } = settings;
+        let hosts: HashSet<String> = hosts.iter().filter_map(|host| normalise(host)).map(Cow::into_owned).collect();
+        let front = Arc::new(Front { activator, hosts, events });
+        Self { listener, front, connections, drain, workers }
     }
 
     /// Where it listens.
@@ -79,7 +91,8 @@ impl Server {
     /// Serves until `shutdown`; then takes no connection more, lets requests end, and after the drain time tells those
     /// who still wait 503 and cuts the rest.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, front, connections, drain } = self;
+        let Self { listener, front, connections, drain, workers } = self;
+        let here = Handle::current();
         let (serving, stopping) = watch::channel(());
         let room = Arc::new(Semaphore::new(connections));
         let mut open = JoinSet::new();
@@ -90,10 +103,12 @@ impl Server {
                 Some(ended) = open.join_next() => report(ended),
                 Some((stream, peer, permit)) = next_connection(&listener, &room) => {
                     let (front, stopping) = (front.clone(), stopping.clone());
-                    open.spawn(async move {
-                        connection::serve(stream, peer, front, stopping).await;
+                    let streams = Streams::on(here.clone());
+                    let connection = async move {
+                        connection::serve(stream, peer, front, streams, stopping).await;
                         drop(permit);
-                    });
+                    };
+                    open.spawn_on(connection, emptiest(&workers).unwrap_or(&here));
                 }
             }
         }
@@ -106,6 +121,11 @@ impl Server {
         }
         open.shutdown().await;
     }
+}
+
+/// The worker with the fewest tasks: nearly all of them are connections.
+fn emptiest(workers: &[Handle]) -> Option<&Handle> {
+    workers.iter().min_by_key(|worker| worker.metrics().num_alive_tasks())
 }
 
 /// The next connection, once there is room for it. It never fails: what goes wrong is either one connection's end or

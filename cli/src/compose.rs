@@ -66,6 +66,8 @@ pub(crate) struct Node {
     pub(crate) heavy: Threads,
     /// Threads for what only decides: the API server, reconcilers, the scaler.
     pub(crate) decides: Threads,
+    /// Threads for connections of the data plane.
+    pub(crate) workers: Vec<Threads>,
     /// Held while the node lives: one data directory, one node.
     pub(crate) lock: File,
 }
@@ -151,7 +153,13 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
     let Api { server: api, kubeconfig, tls } = open_api(&settings.data_dir, addresses.control, function_logs).await?;
 
     let ingress: Arc<dyn fnctl_activator::serve::EventIngress> = Arc::new(events::Ingress(brokers.clone()));
-    let server = ServerSettings { hosts: settings.hosts.clone(), events: Some(ingress), ..Default::default() };
+    let workers = threads::workers().map_err(|e| broken("cannot start threads", &e))?;
+    let server = ServerSettings {
+        hosts: settings.hosts.clone(),
+        events: Some(ingress),
+        workers: workers.iter().map(|worker| worker.handle().clone()).collect(),
+        ..Default::default()
+    };
     let data_plane = Server::new(http, activator.clone(), server);
     let (on_synced, synced) = oneshot::channel();
     let (observer, observed) = observe();
@@ -171,7 +179,7 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
         on_synced: Arc::new(Mutex::new(Some(on_synced))),
     };
     let listeners = Listeners { data_plane, control, s3, tls };
-    Ok(Node { parts, listeners, addresses, kubeconfig, credentials, synced, observer, heavy, decides, lock })
+    Ok(Node { parts, listeners, addresses, kubeconfig, credentials, synced, observer, heavy, decides, workers, lock })
 }
 
 /// The API server, and what its clients need.

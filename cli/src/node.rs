@@ -69,7 +69,7 @@ pub(crate) async fn run(
     let (middle, middles) = watch::channel(());
     let (back, backs) = watch::channel(());
     let ready = ready_line(&node);
-    let Node { parts, listeners, credentials, synced, observer, heavy, decides, lock, .. } = node;
+    let Node { parts, listeners, credentials, synced, observer, heavy, decides, workers, lock, .. } = node;
     let Listeners { data_plane, control, s3: s3_listener, tls } = listeners;
 
     let mut running = Running::default();
@@ -119,7 +119,7 @@ pub(crate) async fn run(
         done = tokio::time::timeout(DRAIN_TIMEOUT * 2, orderly) => if done.is_err() { tracing::warn!("not everything ended in time") },
         () = signals.next() => tracing::warn!("stopped at once"),
     }
-    drop((heavy, decides, lock));
+    drop((heavy, decides, workers, lock));
     outcome
 }
 

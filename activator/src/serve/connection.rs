@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -34,7 +35,18 @@ enum Protocol {
 }
 
 /// Serves a connection until it ends, or until its requests have ended once `stopping` has lost its sender.
-pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, front: Arc<Front>, stopping: watch::Receiver<()>) {
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    front: Arc<Front>,
+    streams: Streams,
+    stopping: watch::Receiver<()>,
+) {
+    // It was accepted elsewhere: from here on what arrives wakes this runtime.
+    let stream = match stream.into_std().and_then(TcpStream::from_std) {
+        Ok(stream) => stream,
+        Err(error) => return tracing::debug!(%peer, %error, "connection dropped"),
+    };
     let shared = Arc::new((front, Peer::new(peer.ip())));
     let service = service_fn(move |request: Request<Incoming>| {
         let shared = shared.clone();
@@ -49,7 +61,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, front: Arc<Front>
     let Ok(Ok(protocol)) = protocol else { return };
     let ended = match protocol {
         Protocol::Http1 => drive(http1().serve_connection(TokioIo::new(stream), service), stopping).await,
-        Protocol::Http2 => drive(http2().serve_connection(TokioIo::new(stream), service), stopping).await,
+        Protocol::Http2 => drive(http2(streams).serve_connection(TokioIo::new(stream), service), stopping).await,
     };
     if let Err(error) = ended {
         // The client's doing: it went away, or it spoke no HTTP.
@@ -97,8 +109,8 @@ fn http1() -> http1::Builder {
     http
 }
 
-fn http2() -> http2::Builder<Streams> {
-    let mut http = http2::Builder::new(Streams::default());
+fn http2(streams: Streams) -> http2::Builder<Streams> {
+    let mut http = http2::Builder::new(streams);
     http.timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEADER_BYTES_MAX as u32)
@@ -109,13 +121,23 @@ fn http2() -> http2::Builder<Streams> {
 }
 
 /// The streams of one connection: when it is dropped, they are.
-#[derive(Clone, Debug, Default)]
-struct Streams(Arc<Mutex<JoinSet<()>>>);
+#[derive(Clone, Debug)]
+pub(super) struct Streams {
+    tasks: Arc<Mutex<JoinSet<()>>>,
+    runtime: Handle,
+}
+
+impl Streams {
+    /// Runs them on that runtime.
+    pub(super) fn on(runtime: Handle) -> Self {
+        Self { tasks: Arc::default(), runtime }
+    }
+}
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, stream: F) {
-        let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut streams = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while streams.try_join_next().is_some() {}
-        streams.spawn(stream);
+        streams.spawn_on(stream, &self.runtime);
     }
 }

@@ -10,9 +10,12 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::net::Ipv4Addr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 const HOST: &str = "f.ns.localhost";
+/// Header of an ingress's answer: the thread that it ran on.
+const THREAD: &str = "x-thread";
 
 /// A server with function `ns/f` on a free port of loopback.
 struct Node {
@@ -28,7 +31,13 @@ struct Ingress;
 
 impl EventIngress for Ingress {
     fn ingest(&self, broker: ObjectKey, _request: Request<Body>) -> BoxFuture<'static, Response<Body>> {
-        async move { Response::new(Body::from(format!("broker {broker}"))) }.boxed()
+        async move {
+            let thread = std::thread::current().name().unwrap_or_default().to_owned();
+            let mut response = Response::new(Body::from(format!("broker {broker}")));
+            response.headers_mut().insert(THREAD, thread.parse().unwrap());
+            response
+        }
+        .boxed()
     }
 }
 
@@ -245,6 +254,47 @@ async fn connections_beyond_the_limit_wait_their_turn() {
     second.read_exact(&mut head).await.unwrap();
     assert_eq!(&head, b"HTTP/1.1 200");
     node.ended().await;
+}
+
+#[tokio::test]
+async fn connections_share_the_workers_and_streams_run_beside_them() {
+    let worker = |name: &str| Builder::new_multi_thread().worker_threads(1).thread_name(name).enable_all().build();
+    let workers = ["worker 0", "worker 1"].map(|name| worker(name).unwrap());
+    let node = Node::new(ServerSettings {
+        events: Some(Arc::new(Ingress)),
+        workers: workers.iter().map(|worker| worker.handle().clone()).collect(),
+        ..Default::default()
+    })
+    .await;
+
+    let mut open = Vec::new();
+    let mut threads = Vec::new();
+    for _ in 0..4 {
+        let mut stream = node.connect().await;
+        stream.write_all(b"GET /-/broker/ns/b HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap();
+        threads.extend(head.lines().find_map(|line| line.strip_prefix("x-thread: ")).map(str::to_owned));
+        open.push(stream);
+    }
+    assert_eq!(threads, ["worker 0", "worker 1", "worker 0", "worker 1"]);
+
+    let io = TokioIo::new(node.connect().await);
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    let request = Request::get("http://localhost/-/broker/ns/b").body(Body::empty()).unwrap();
+    let answer = tokio::select! {
+        answer = sender.send_request(request) => answer.unwrap(),
+        ended = connection => panic!("the connection ended: {ended:?}"),
+    };
+    let thread = answer.headers()[THREAD].to_str().unwrap();
+    assert!(!thread.starts_with("worker"), "a stream ran on {thread}");
+
+    drop(open);
+    node.ended().await;
+    workers.into_iter().for_each(Runtime::shutdown_background);
 }
 
 #[test]
