@@ -22,6 +22,9 @@ use fnctl_config::limits::EXIT_WAIT_MAX;
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Command::CompileComponent { arguments } = &arguments.command {
