@@ -4,7 +4,7 @@ use crate::admit::{Admission, Busy, Entry, Gate, Limits, Live, Poke, State};
 use crate::body::Body;
 use crate::headers::{Direction, strip};
 use crate::meter::{Sample, Totals, TotalsView, Traffic};
-use crate::provider::{Lease, Provider, RunTime};
+use crate::provider::{Lease, Provider};
 use crate::respond::{Reason, Refusal, SERVER_TIMING, Timing};
 use crate::route::{RouteEntry, RouteTable, choose};
 use dashmap::DashMap;
@@ -248,8 +248,7 @@ impl Activator {
             }
         };
         let live = permit.live().clone();
-        let mut timing = Timing { queue: permit.queued(), activation: permit.activated(), run: Duration::ZERO };
-        let begun = Instant::now();
+        let (queue, activation, begun) = (permit.queued(), permit.activated(), Instant::now());
         let mut response = match live.instances.clone().call(request, Lease::new(permit)).await {
             Ok(mut response) => {
                 strip(response.headers_mut(), Direction::Answer);
@@ -265,8 +264,11 @@ impl Activator {
                 refusal.response()
             }
         };
-        timing.run = response.extensions_mut().remove::<RunTime>().map_or_else(|| begun.elapsed(), |run| run.0);
-        response.headers_mut().append(SERVER_TIMING, timing.header());
+        let told = response.extensions_mut();
+        let timing = told.get_or_insert_with(|| Timing { run: begun.elapsed(), ..Timing::default() });
+        (timing.queue, timing.activation) = (queue, activation);
+        let timing = timing.header();
+        response.headers_mut().append(SERVER_TIMING, timing);
         response.headers_mut().insert(REVISION_HEADER, live.name.clone());
         entry.totals().answered(response.status());
         Ok(response)

@@ -39,7 +39,8 @@ pub trait Instances: fmt::Debug + Send + Sync {
     fn capacity(&self) -> u32;
 
     /// Runs one call. Driven by whoever polls the future and then the answer's body: no task of its own is needed.
-    /// `lease` stands for the admission: it is dropped when the call has ended, its body included.
+    /// `lease` stands for the admission: it is dropped when the call has ended, its body included. An adapter that knows
+    /// how long the function itself ran says so by a [`Timing`](crate::respond::Timing) in the answer's extensions.
     fn call(
         self: Arc<Self>,
         request: Request<Body>,
@@ -62,10 +63,6 @@ impl fmt::Debug for Lease {
         f.write_str("Lease")
     }
 }
-
-/// How long the function itself ran, put into the answer's extensions by the adapter: it ends up in `Server-Timing`.
-#[derive(Clone, Copy, Debug)]
-pub struct RunTime(pub Duration);
 
 /// Why a revision could not leave zero. The platform's fault or the manifest's, never the caller's; may be tried again.
 #[derive(Debug, thiserror::Error)]

@@ -13,7 +13,7 @@
 use crate::body::Body;
 use crate::provider::CallError;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use std::time::Duration;
 
 /// Header that names the [`Reason`] of an answer that is the platform's and not the function's.
@@ -156,7 +156,7 @@ impl From<&CallError> for Refusal {
 /// Room for [`Timing::header`] where nothing takes longer than a thousand seconds.
 const TIMING_BYTES: usize = "queue;dur=123456.789, activation;dur=123456.789, run;dur=123456.789".len();
 
-/// Where the time of one answered request went.
+/// Where the time of one answered request went. In the extensions of an answer, and for clients in its headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timing {
     /// Waiting for room.
@@ -168,6 +168,11 @@ pub struct Timing {
 }
 
 impl Timing {
+    /// The time before the function ran.
+    pub fn waited(&self) -> Duration {
+        self.queue + self.activation
+    }
+
     /// As the value of [`SERVER_TIMING`], in milliseconds.
     pub fn header(&self) -> HeaderValue {
         let mut text = Vec::with_capacity(TIMING_BYTES);
@@ -179,15 +184,6 @@ impl Timing {
         }
         HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
-}
-
-/// The time that an answer of ours says was spent before the function ran; zero where it does not say.
-pub fn waited(headers: &HeaderMap) -> Duration {
-    let text = headers.get_all(SERVER_TIMING).iter().next_back().and_then(|value| value.to_str().ok());
-    let entries = text.unwrap_or_default().split(", ").filter_map(|entry| entry.split_once(";dur="));
-    let before = entries.filter(|(name, _)| ["queue", "activation"].contains(name));
-    let millis: f64 = before.filter_map(|(_, millis)| millis.parse::<f64>().ok()).sum();
-    Duration::try_from_secs_f64(millis / 1_000.0).unwrap_or_default()
 }
 
 /// Milliseconds with three decimals. Each answer carries three of them: `format!` was a hundredth of a request.

@@ -10,7 +10,8 @@ use crate::policy::{self, Ended, Next};
 use crate::store::{Context, Cut};
 use crate::ticker::Running;
 use fnctl_activator::body::Body;
-use fnctl_activator::provider::{CallError, Lease, RunTime};
+use fnctl_activator::provider::{CallError, Lease};
+use fnctl_activator::respond::Timing;
 use fnctl_config::limits;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
@@ -232,7 +233,8 @@ pub(crate) async fn settle(mut call: Call, place: Place) -> Result<Settled, Call
         None => return Err(CallError::BadAnswer("it ended without one".to_owned())),
     };
     answer::check_head(&mut answer)?;
-    answer.extensions_mut().insert(RunTime(call.clock.left - call.clock.started));
+    let run = call.clock.left - call.clock.started;
+    answer.extensions_mut().insert(Timing { run, ..Timing::default() });
     if ended.is_ready() {
         return answer::whole(answer).map(Settled::Whole);
     }

@@ -24,7 +24,7 @@ async fn hello_answers_with_its_environment() {
     let hello = Bench::new().start("hello", |_| {}).await;
     let answer = hello.clone().call(get("/"), Lease::new(())).await.unwrap();
     assert_eq!(answer.headers()["content-type"], "text/plain; charset=utf-8");
-    assert!(answer.extensions().get::<fnctl_activator::provider::RunTime>().is_some());
+    assert!(answer.extensions().get::<fnctl_activator::respond::Timing>().is_some());
     assert_eq!(http_body::Body::size_hint(answer.body()).exact(), Some(14), "one write, with a content-length");
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "Hello, tests!\n");
 }

@@ -287,6 +287,31 @@ async fn a_closed_node_refuses_who_waits_and_who_comes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_says_how_long_it_waited_and_for_what() {
+    let (activator, script) = activator(Settings::default());
+    script.set_capacity(1);
+    script.hold_starts();
+    let first = call(&activator, "/wait", Admission::Wait);
+    let second = call(&activator, "/", Admission::Wait);
+    let (first, second, ()) = tokio::join!(first, second, async {
+        settle().await;
+        tokio::time::advance(Duration::from_secs(3)).await;
+        script.release_starts(1);
+        settle().await;
+        tokio::time::advance(Duration::from_secs(2)).await;
+        script.release_calls(1);
+    });
+    let timing = |answer: &Response<Body>| *answer.extensions().get::<Timing>().unwrap();
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert_eq!((timing(&first).waited().as_secs(), timing(&first).activation.as_secs()), (3, 3));
+    assert_eq!((timing(&second).waited().as_secs(), timing(&second).activation.as_secs()), (5, 3));
+    assert_eq!(
+        second.headers()[SERVER_TIMING].to_str().unwrap().split_once(", run"),
+        Some(("queue;dur=2000.000, activation;dur=3000.000", ";dur=0.000"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn samples_hold_who_waits_and_who_runs() {
     let (activator, script) = activator(Settings::default());
     script.set_capacity(1);

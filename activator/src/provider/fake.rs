@@ -4,7 +4,8 @@
 //! `/stream` answers in frames; every other path answers with the request's body, or `hello` if it has none.
 
 use crate::body::Body;
-use crate::provider::{CallError, Instances, Lease, Provider, RunTime, StartError};
+use crate::provider::{CallError, Instances, Lease, Provider, StartError};
+use crate::respond::Timing;
 use bytes::Bytes;
 use fnctl_config::snapshot::Revision;
 use futures::FutureExt as _;
@@ -217,7 +218,7 @@ async fn echo(request: Request<Body>, running: Running) -> Result<Response<Body>
     let mut response = Response::new(Body::from(answer));
     // What the function was asked, so that tests can see what reached it.
     response.extensions_mut().insert(Seen(Arc::new(head.headers)));
-    response.extensions_mut().insert(RunTime(Duration::ZERO));
+    response.extensions_mut().insert(Timing::default());
     drop(running);
     Ok(response)
 }

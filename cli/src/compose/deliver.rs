@@ -3,7 +3,7 @@
 use fnctl_activator::activator::{Activator, REVISION_HEADER};
 use fnctl_activator::admit::Admission;
 use fnctl_activator::body::Body;
-use fnctl_activator::respond::waited;
+use fnctl_activator::respond::Timing;
 use fnctl_broker::deliver::{Answered, Deliver, Outcome, Parcel};
 use fnctl_broker::event::http as binding;
 use fnctl_config::limits::REPLY_BYTES_MAX;
@@ -69,7 +69,7 @@ async fn read(response: Response<Body>, begun: Instant) -> Result<Outcome, Outco
     let instance = head.headers.get(REVISION_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
     Ok(Outcome::Answered(Answered {
         status: head.status.as_u16(),
-        waited: waited(&head.headers),
+        waited: head.extensions.get().map(Timing::waited).unwrap_or_default(),
         headers: head.headers,
         body: body.to_bytes(),
         duration: begun.elapsed(),
