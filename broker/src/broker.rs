@@ -134,7 +134,7 @@ impl Brokers {
     }
 
     /// Takes a change over; kinds that are not the broker's are ignored. When it returns, a new broker takes events, and
-    /// a new trigger gets every event accepted from now on, also after a crash.
+    /// a new trigger gets every event accepted from now on, also after a crash. What failed may be applied again.
     pub async fn apply(&self, change: &Change) -> Result<(), ApplyError> {
         let mut triggers = self.shared.triggers.lock().await;
         match change {
@@ -144,13 +144,19 @@ impl Brokers {
                 Ok(())
             }
             Change::Trigger(trigger) => {
-                let before = triggers.insert(trigger.key.clone(), Arc::clone(trigger));
-                self.put_trigger(trigger, before).await
+                let is_another = |before: &&Arc<Trigger>| before.uid != trigger.uid || before.broker != trigger.broker;
+                if let Some(before) = triggers.get(&trigger.key).filter(is_another).cloned() {
+                    self.remove_trigger(&before).await?;
+                }
+                triggers.insert(trigger.key.clone(), Arc::clone(trigger));
+                self.put_trigger(trigger).await
             }
-            Change::TriggerGone(key) => match triggers.remove(key) {
-                Some(trigger) => self.remove_trigger(&trigger).await,
-                None => Ok(()),
-            },
+            Change::TriggerGone(key) => {
+                let Some(trigger) = triggers.get(key).cloned() else { return Ok(()) };
+                self.remove_trigger(&trigger).await?;
+                triggers.remove(key);
+                Ok(())
+            }
             Change::Revision(_)
             | Change::RevisionGone(_)
             | Change::Route(_)
@@ -258,7 +264,11 @@ impl Brokers {
         }
         let running = Arc::new(Running::open(&self.shared, broker).await?);
         for trigger in own() {
-            running.attach(subscription(trigger, broker)).await?;
+            if let Err(error) = running.attach(subscription(trigger, broker)).await {
+                // Nothing may hold the log where it is opened again.
+                running.end().await;
+                return Err(error);
+            }
         }
         let mut known = self.shared.running.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(broker.key.clone(), running);
@@ -269,23 +279,14 @@ impl Brokers {
     async fn stop_broker(&self, key: &ObjectKey) {
         let gone = self.shared.running.write().unwrap_or_else(PoisonError::into_inner).remove(key);
         if let Some(running) = gone {
-            running.stop();
-            running.stopped().await;
+            running.end().await;
         }
     }
 
-    async fn put_trigger(&self, trigger: &Arc<Trigger>, before: Option<Arc<Trigger>>) -> Result<(), ApplyError> {
-        let is_known = match &before {
-            Some(before) if before.uid == trigger.uid && before.broker == trigger.broker => true,
-            Some(before) => {
-                self.remove_trigger(before).await?;
-                false
-            }
-            None => false,
-        };
+    async fn put_trigger(&self, trigger: &Arc<Trigger>) -> Result<(), ApplyError> {
         let Some(running) = self.shared.running(&trigger.broker) else { return Ok(()) };
         let subscription = subscription(trigger, &running.broker());
-        match is_known && running.has(&trigger.uid) {
+        match running.has(&trigger.uid) {
             true => running.update(subscription).await,
             false => running.attach(subscription).await,
         }

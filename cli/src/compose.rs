@@ -283,7 +283,7 @@ fn not_served(change: &Change, error: &dyn std::error::Error) -> Rejected {
     let causes = std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string);
     let causes = causes.collect::<Vec<_>>().join(": ");
     tracing::error!(object = %change.key(), causes, "not served");
-    Rejected::new("NotServed", format!("{causes}; it is tried again when the object changes or the node starts"))
+    Rejected::new("NotServed", format!("{causes}; it is tried again by itself"))
 }
 
 impl Parts {

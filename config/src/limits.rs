@@ -359,6 +359,10 @@ pub const RETENTION_BYTES_DEFAULT: u64 = 10 << 30;
 /// it is not served yet, and the reconciler looks again after [`RECONCILE_RETRY_DELAY`]. Brokers are opened one after
 /// another, with a few syncs each: this is enough for some hundred that come at once.
 pub const PROJECTION_WAIT_MAX: Duration = Duration::from_secs(5);
+/// First wait before the data plane is told again of a change that it could not take; it doubles.
+pub const PROJECTION_RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Longest such wait: what has passed, a full disk for instance, is not waited for much longer.
+pub const PROJECTION_RETRY_DELAY_MAX: Duration = Duration::from_secs(60);
 /// How long what a revision does is gathered before its status is written: at most so often is it written.
 pub const ACTIVITY_INTERVAL: Duration = Duration::from_millis(500);
 /// Time until a reconciler looks again at what waits for something that is no object, or met an error.

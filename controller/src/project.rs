@@ -10,6 +10,7 @@
 mod inform;
 mod observed;
 mod references;
+mod refused;
 pub mod state;
 
 pub use inform::{Update, run};

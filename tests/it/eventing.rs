@@ -3,6 +3,7 @@
 use crate::harness::{Data, Node, shown};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
@@ -113,6 +114,34 @@ fn an_exhausted_event_is_parked_and_redriven() {
     let redriven = node.json(&["dlq", "redrive", "--trigger", "nowhere"]);
     assert_eq!(redriven["redriven"], 1, "{redriven}");
     assert_eq!(node.text(&["dlq", "list", "--trigger", "nowhere"]), "");
+}
+
+/// A broker that cannot be opened says why, and becomes ready by itself when what was in its way has gone.
+#[test]
+fn a_broker_that_could_not_be_opened_becomes_ready_without_a_change() {
+    let node = node_with_broker();
+    node.json(&["event", "send", "--type", "com.example.greeting", "--id", "one"]);
+    let uid = node.json(&["get", "broker", "default"])["metadata"]["uid"].as_str().expect("a uid").to_owned();
+    let data = node.kill();
+    let lock = File::open(data.path().join("broker").join(uid).join("log/lock")).expect("the log's lock");
+    lock.try_lock().expect("nobody has it");
+
+    let node = Node::start_in(data);
+    node.text(&["wait", "broker/default", "--for", "condition=Ready=False"]);
+    let broker = node.json(&["get", "broker", "default"]).to_string();
+    for word in ["NotServed", "in use by another process", "tried again by itself"] {
+        assert!(broker.contains(word), "{word:?} is not said: {broker}");
+    }
+    drop(lock);
+    // Whoever waits for it is told at once that it is not ready, until it is.
+    for object in ["broker/default", "trigger/greetings"] {
+        while !node.fnctl(&["wait", object, "--for", "condition=Ready"]).status.success() {
+            std::thread::yield_now();
+        }
+    }
+    assert_eq!(outcome(&node, "one", "greetings")["outcome"], "delivered");
+    node.json(&["event", "send", "--type", "com.example.greeting", "--id", "two"]);
+    assert_eq!(outcome(&node, "two", "greetings")["outcome"], "delivered");
 }
 
 /// Sends events one after another until the node is gone, and answers the ids of those that it accepted.

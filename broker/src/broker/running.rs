@@ -156,8 +156,10 @@ impl Running {
         let _ = self.tell(Command::Detach { uid: uid.to_owned() }).await;
     }
 
-    pub(super) fn stop(&self) {
+    /// Stops dispatching, and closes the log.
+    pub(super) async fn end(&self) {
         self.stop.send_replace(true);
+        self.stopped().await;
     }
 
     /// Waits for the dispatcher after it was told to stop, and closes the log.

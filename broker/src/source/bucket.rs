@@ -29,7 +29,7 @@ use crate::state::{State, StateError};
 use fnctl_config::limits::TRIGGER_GRACE;
 use fnctl_config::snapshot::{BucketSource, Change, ObjectKey};
 use jiff::Timestamp;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
@@ -57,6 +57,8 @@ struct Shared {
 struct Sources {
     stopped: bool,
     by_key: BTreeMap<ObjectKey, Running>,
+    /// Uids of deleted sources whose cursors still hold the log.
+    unburied: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -100,16 +102,17 @@ impl BucketSources {
     }
 
     /// Takes a change over; other kinds are ignored. When it returns, a new source gets every change that is answered
-    /// from now on, also after a crash.
+    /// from now on, also after a crash. What failed may be applied again.
     pub async fn apply(&self, change: &Change) -> Result<(), ApplyError> {
         match change {
             Change::BucketSource(source) => self.put(source).await,
             Change::BucketSourceGone(key) => {
                 let mut running = self.shared.running.lock().await;
-                let Some(gone) = running.by_key.remove(key) else { return Ok(()) };
-                let uid = gone.source.uid.clone();
-                gone.end().await;
-                self.bury(uid).await
+                if let Some(gone) = running.by_key.remove(key) {
+                    running.unburied.insert(gone.source.uid.clone());
+                    gone.end().await;
+                }
+                self.bury(&mut running.unburied).await
             }
             Change::Revision(_)
             | Change::RevisionGone(_)
@@ -177,12 +180,12 @@ impl BucketSources {
             Some(_) | None => {}
         }
         if let Some(before) = running.by_key.remove(&source.key) {
-            let uid = before.source.uid.clone();
-            before.end().await;
-            if uid != source.uid {
-                self.bury(uid).await?;
+            if before.source.uid != source.uid {
+                running.unburied.insert(before.source.uid.clone());
             }
+            before.end().await;
         }
+        self.bury(&mut running.unburied).await?;
         let cursor = self.take(source).await?;
         let status = Arc::new(StdMutex::new(Status::default()));
         let stop = watch::Sender::new(false);
@@ -212,8 +215,13 @@ impl BucketSources {
         Ok((record.cursor, record.epoch))
     }
 
-    async fn bury(&self, uid: String) -> Result<(), ApplyError> {
-        let state = self.shared.state.clone();
-        Ok(blocking(move || state.bury(&uid, Timestamp::now().as_millisecond())).await?)
+    /// Lets deleted sources go of the log.
+    async fn bury(&self, uids: &mut BTreeSet<String>) -> Result<(), ApplyError> {
+        while let Some(uid) = uids.first().cloned() {
+            let (state, buried) = (self.shared.state.clone(), uid.clone());
+            blocking(move || state.bury(&buried, Timestamp::now().as_millisecond())).await?;
+            uids.remove(&uid);
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
-//! The shell: seven informers, one state, one callback.
+//! The shell: seven informers, one state, one callback, and what it could not take.
 
 use super::observed::Observer;
+use super::refused::Refused;
 use super::state::{Family, Object, Seen, State};
 use crate::informer;
 use crate::reconcile::Rejected;
@@ -18,6 +19,7 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 use std::future::Future;
+use tokio::time::{Instant, sleep_until};
 
 /// What the data plane hears.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +32,8 @@ pub enum Update {
 
 /// Tells `sink` what the objects behind `client` mean for the data plane, until `shutdown` is done; what is being taken
 /// then is given up, as in a crash. `sink` is called by one task, in order, and answers whether the data plane could take
-/// it, which `observer` notes; while it is busy the informers wait.
+/// it, which `observer` notes; while it is busy the informers wait. What could not be taken is told again by and by: taking
+/// a change a second time must do no harm.
 pub async fn run(
     client: Client,
     home: Home,
@@ -51,9 +54,18 @@ async fn follow(
     mut sink: impl FnMut(Update) -> BoxFuture<'static, Result<(), Rejected>> + Send,
 ) {
     let mut is_synced = false;
-    while let Some(next) = seen.next().await {
-        for change in state.take(next) {
+    let mut refused = Refused::default();
+    loop {
+        let changes = tokio::select! {
+            next = seen.next() => match next {
+                Some(next) => state.take(next),
+                None => return,
+            },
+            () = reached(refused.due()) => Vec::from_iter(refused.next(Instant::now().into_std())),
+        };
+        for change in changes {
             let outcome = sink(Update::Change(change.clone())).await;
+            refused.note(&change, &outcome, Instant::now().into_std());
             observer.note(change, outcome);
         }
         if !is_synced && state.is_synced() {
@@ -62,6 +74,14 @@ async fn follow(
             let _ = sink(Update::Synced).await;
             observer.synced();
         }
+    }
+}
+
+/// Waits until that time; for ever where there is none.
+async fn reached(due: Option<std::time::Instant>) {
+    match due {
+        Some(due) => sleep_until(Instant::from_std(due)).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -100,3 +120,6 @@ where
     });
     seen.boxed()
 }
+
+#[cfg(test)]
+mod tests;

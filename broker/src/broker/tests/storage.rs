@@ -77,3 +77,63 @@ async fn a_state_that_failed_is_named() {
     assert!(said.starts_with("the brokers' state: ") && said.contains("EIO"), "{said}");
     node.brokers.drain().await;
 }
+
+/// Applies a change while the disk is full for one call, the first to the last one after each other, and applies it again
+/// where that was refused. A store that failed for good ends a node, and says nothing of this. Answers how often it was
+/// refused.
+async fn apply_again(change: &Change, prepare: impl AsyncFn(&Node), check: impl AsyncFn(&Node)) -> usize {
+    let mut refused = 0;
+    for call in 1.. {
+        let disk = Simulated::new(call);
+        let node = on_disk(&disk).await;
+        prepare(&node).await;
+        let before = disk.calls();
+        disk.fail(before + call, Fault::NoSpace);
+        let applied = node.brokers.apply(change).await;
+        let is_over = disk.calls() < before + call;
+        disk.heal();
+        if node.brokers.failure().is_none() {
+            if applied.is_err() {
+                refused += 1;
+                node.brokers.apply(change).await.unwrap();
+            }
+            check(&node).await;
+        }
+        node.brokers.drain().await;
+        if is_over {
+            break;
+        }
+    }
+    refused
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trigger_that_could_not_be_let_go_is_let_go_by_another_try() {
+    let another = Trigger { uid: "another".to_owned(), ..trigger("a", "x") };
+    for change in [Change::TriggerGone(key("a")), Change::Trigger(Arc::new(another))] {
+        let refused = apply_again(
+            &change,
+            async |node| node.add(trigger("a", "x")).await,
+            async |node| {
+                let record = node.brokers.shared.state.trigger("uid-a").unwrap().unwrap();
+                assert!(record.deleted_at_ms.is_some(), "{change:?}");
+            },
+        );
+        assert!(refused.await > 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_could_not_be_opened_is_opened_by_another_try() {
+    let Change::Broker(main) = broker(3) else { panic!("a broker") };
+    let other = Change::Broker(Arc::new(Broker { key: key("other"), uid: "other-uid".to_owned(), ..(*main).clone() }));
+    let refused = apply_again(
+        &other,
+        async |node| node.add(Trigger { broker: key("other"), ..trigger("a", "x") }).await,
+        async |node| {
+            node.brokers.publish(&key("other"), vec![Event::new("1", "/s", "y").unwrap()]).await.unwrap();
+        },
+    );
+    let refused = refused.await;
+    assert!(refused > 10, "it was refused {refused} times");
+}

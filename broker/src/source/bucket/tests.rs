@@ -3,7 +3,7 @@ use crate::broker::{EventQuery, LogChoice, Options as BrokerOptions};
 use crate::bucket::{Action, Change as BucketChange, NewObject, Options as StoreOptions, Origin};
 use crate::deliver::{Answered, Deliver, Outcome, Parcel};
 use crate::log::segment;
-use crate::vfs::simulated::Simulated;
+use crate::vfs::simulated::{Fault, Simulated};
 use bytes::Bytes;
 use fnctl_config::limits::SOURCE_BACKOFF_MAX;
 use fnctl_config::snapshot::{Backoff, Broker, Delivery, Destination, Retention};
@@ -306,4 +306,33 @@ async fn a_broker_that_comes_later_gets_all() {
     }
     let page = node.brokers.events(&key, &EventQuery { limit: 1_000, ..EventQuery::default() }).await.unwrap();
     assert_eq!(page.events.len(), 150);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_source_lets_go_of_the_log_by_another_try() {
+    let another = BucketSource { uid: "another".to_owned(), ..source(function()) };
+    let gone = Change::BucketSourceGone(ObjectKey::new("default", "source"));
+    for change in [gone, Change::BucketSource(Arc::new(another))] {
+        let mut refused = 0;
+        for call in 1..100 {
+            let node = Node::start(&Simulated::new(call), &Sink::new(503)).await;
+            node.apply(&source(function())).await;
+            node.put("1").await;
+            node.sink.was_tried(2).await;
+            node.disk.fail(node.disk.calls() + call, Fault::NoSpace);
+            let applied = node.sources.apply(&change).await;
+            node.disk.heal();
+            // A state that failed for good ends the node.
+            if node.buckets.failure().is_some() {
+                continue;
+            }
+            if applied.is_ok() {
+                break;
+            }
+            refused += 1;
+            node.sources.apply(&change).await.unwrap();
+            assert_eq!(node.sources.keep_from().await.unwrap(), *node.buckets.changes().next().borrow());
+        }
+        assert!(refused > 0);
+    }
 }
