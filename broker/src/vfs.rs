@@ -28,11 +28,15 @@ pub trait Vfs: Debug + Send + Sync {
     /// Removes a file. Handles that are open go on reading it.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// The names in a directory, sorted.
+    /// The names in a directory, of files and of directories, sorted.
     fn list(&self, directory: &Path) -> io::Result<Vec<String>>;
 
     /// Makes a directory and those above it, and syncs each new name; content that is there stays.
     fn create_directory(&self, directory: &Path) -> io::Result<()>;
+
+    /// Removes a directory and all that is in it; links are not followed. `NotFound` if there is none. After an error, or a
+    /// power cut before the directory above is synced, any part of it may still be there.
+    fn remove_directory(&self, directory: &Path) -> io::Result<()>;
 
     /// Makes the names in a directory survive a power cut.
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;

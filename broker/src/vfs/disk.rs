@@ -55,6 +55,10 @@ impl Vfs for Disk {
         self.sync_directory(above)
     }
 
+    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
+        fs::remove_dir_all(directory)
+    }
+
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
         fs::File::open(directory)?.sync_all()

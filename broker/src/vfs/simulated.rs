@@ -6,15 +6,15 @@
 //! that a second sync succeeds and saves nothing. Single calls can be made to fail.
 
 use super::{File, Lock, LockHold, Vfs};
+use inode::{BLOCK, Inode};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-const BLOCK: usize = 512;
+mod inode;
 
 /// The file system. Clones share it.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ struct World {
     durable_names: BTreeMap<PathBuf, u64>,
     unsynced_names: Vec<Renaming>,
     directories: BTreeSet<PathBuf>,
+    /// Directories that were removed and whose directory above was not synced since.
+    unsynced_directories: Vec<PathBuf>,
     locks: BTreeSet<PathBuf>,
     capacity: u64,
     calls: u64,
@@ -51,19 +53,6 @@ struct World {
     generation: u64,
     powered: bool,
     next_inode: u64,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Inode {
-    content: Vec<u8>,
-    durable: Vec<u8>,
-    /// Blocks to be written by the next sync.
-    dirty: BTreeSet<usize>,
-    /// Lengths that the file may have after a power cut, beside the durable one: a length that was set is taken whole,
-    /// one that grew by a write may have grown in part.
-    lengths: Vec<RangeInclusive<usize>>,
-    /// Blocks that a failed sync left: only the page cache has them.
-    lost: BTreeSet<usize>,
 }
 
 #[derive(Debug)]
@@ -83,6 +72,7 @@ impl Simulated {
             durable_names: BTreeMap::new(),
             unsynced_names: Vec::new(),
             directories: BTreeSet::new(),
+            unsynced_directories: Vec::new(),
             locks: BTreeSet::new(),
             capacity: 1 << 30,
             calls: 0,
@@ -105,6 +95,11 @@ impl Simulated {
         for renaming in std::mem::take(&mut world.unsynced_names) {
             if world.random.random_bool(kept_share) {
                 renaming.apply(&mut world.durable_names);
+            }
+        }
+        for directory in std::mem::take(&mut world.unsynced_directories) {
+            if world.random.random_bool(1.0 - kept_share) {
+                world.directories.insert(directory);
             }
         }
         world.names = world.durable_names.clone();
@@ -147,6 +142,7 @@ impl Simulated {
             copied.inodes.clone_from(&world.inodes);
             copied.names.clone_from(&world.names);
             copied.durable_names.clone_from(&world.durable_names);
+            copied.directories.clone_from(&world.directories);
             copied.next_inode = world.next_inode;
             copied.capacity = world.capacity;
         }
@@ -239,58 +235,6 @@ impl Renaming {
     }
 }
 
-impl Inode {
-    fn lose_power(&mut self, random: &mut StdRng, kept_share: f64) {
-        let durable = self.durable.len()..=self.durable.len();
-        let choice = random.random_range(0..=self.lengths.len());
-        let length = random.random_range(self.lengths.get(choice).unwrap_or(&durable).clone());
-        for block in self.dirty.union(&self.lost) {
-            if random.random_bool(kept_share) {
-                save(&self.content, &mut self.durable, *block);
-            }
-        }
-        self.durable.resize(length, 0);
-        self.content = self.durable.clone();
-        self.dirty.clear();
-        self.lengths.clear();
-        self.lost.clear();
-    }
-
-    fn write(&mut self, offset: u64, bytes: &[u8]) {
-        let begin = usize::try_from(offset).unwrap_or(usize::MAX);
-        let end = begin.saturating_add(bytes.len());
-        if self.content.len() < end {
-            self.lengths.extend([self.content.len()..=end, end..=end]);
-            self.content.resize(end, 0);
-        }
-        self.content[begin..end].copy_from_slice(bytes);
-        for block in begin / BLOCK..end.div_ceil(BLOCK) {
-            self.lost.remove(&block);
-            self.dirty.insert(block);
-        }
-    }
-
-    fn sync(&mut self) {
-        for block in std::mem::take(&mut self.dirty) {
-            save(&self.content, &mut self.durable, block);
-        }
-        self.durable.resize(self.content.len(), 0);
-        self.lengths.clear();
-    }
-}
-
-/// Copies one block, or what there is of it.
-fn save(content: &[u8], durable: &mut Vec<u8>, block: usize) {
-    let begin = block * BLOCK;
-    let end = content.len().min(begin + BLOCK);
-    if begin < end {
-        if durable.len() < end {
-            durable.resize(end, 0);
-        }
-        durable[begin..end].copy_from_slice(&content[begin..end]);
-    }
-}
-
 impl Vfs for Simulated {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         let mut world = self.whole_call()?;
@@ -328,8 +272,9 @@ impl Vfs for Simulated {
 
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
         let world = self.whole_call()?;
-        let inside = world.names.keys().filter(|path| path.parent() == Some(directory));
-        Ok(inside.filter_map(|path| path.file_name()?.to_str().map(str::to_owned)).collect())
+        let inside = world.names.keys().chain(&world.directories).filter_map(|path| path.strip_prefix(directory).ok());
+        let names: BTreeSet<_> = inside.filter_map(|path| path.iter().next()?.to_str()).collect();
+        Ok(names.into_iter().map(str::to_owned).collect())
     }
 
     fn create_directory(&self, directory: &Path) -> io::Result<()> {
@@ -337,11 +282,34 @@ impl Vfs for Simulated {
         Ok(())
     }
 
+    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
+        let mut world = self.whole_call()?;
+        let is_inside = |path: &&PathBuf| path.starts_with(directory);
+        let files: Vec<_> = world.names.keys().filter(is_inside).cloned().collect();
+        let directories: Vec<_> = world.directories.iter().filter(is_inside).cloned().collect();
+        if files.is_empty() && directories.is_empty() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        for file in files {
+            world.change_names(super::parent(&file), Some(&file), None);
+        }
+        for directory in directories {
+            world.directories.remove(&directory);
+            world.unsynced_directories.push(directory);
+        }
+        Ok(())
+    }
+
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         let mut world = self.whole_call()?;
         let world = &mut *world;
+        let here = |gone: &&PathBuf| super::parent(gone) == directory;
+        let removed: Vec<PathBuf> = world.unsynced_directories.iter().filter(here).cloned().collect();
+        // What was in a directory that is gone for good is gone with it.
+        let is_gone = |path: &Path| removed.iter().any(|gone| path.starts_with(gone));
+        world.unsynced_directories.retain(|directory| !is_gone(directory));
         world.unsynced_names.retain(|renaming| {
-            let here = renaming.directory == directory;
+            let here = renaming.directory == directory || renaming.made.is_none() && is_gone(&renaming.directory);
             if here {
                 renaming.apply(&mut world.durable_names);
             }

@@ -30,6 +30,18 @@ fn check(vfs: &dyn Vfs, directory: &Path) {
     vfs.remove(&path("a/w")).unwrap();
     assert_eq!(vfs.remove(&path("a/w")).unwrap_err().kind(), io::ErrorKind::NotFound);
     assert_eq!(file.length().unwrap(), 6, "an open handle outlives the name");
+    vfs.create_directory(&path("a/b/c")).unwrap();
+    for name in ["a/b/c/deep", "a/b/flat", "a/bc"] {
+        vfs.create(&path(name)).unwrap();
+    }
+    let deep = vfs.open(&path("a/b/c/deep")).unwrap();
+    assert_eq!(vfs.list(&path("a")).unwrap(), ["b", "bc"]);
+    assert_eq!(vfs.list(&path("a/b")).unwrap(), ["c", "flat"]);
+    vfs.remove_directory(&path("a/b")).unwrap();
+    assert_eq!(vfs.list(&path("a")).unwrap(), ["bc"]);
+    assert_eq!(vfs.open(&path("a/b/c/deep")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    assert_eq!(vfs.remove_directory(&path("a/b")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    assert_eq!(deep.length().unwrap(), 0, "as that of a directory");
     let lock = vfs.lock(&path("a/lock")).unwrap();
     assert_eq!(vfs.lock(&path("a/lock")).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     drop(lock);
@@ -82,6 +94,32 @@ fn a_power_cut_keeps_what_was_synced_and_any_part_of_the_rest() {
     }
     assert!(kept > 10 && lost > 10 && torn > 100, "kept {kept}, lost {lost}, torn {torn}");
     assert!((50..250).contains(&named), "{named} of 300 unsynced names were kept");
+}
+
+#[test]
+fn a_removed_directory_may_come_back_in_part_until_the_one_above_is_synced() {
+    let (mut whole, mut part, mut none) = (0, 0, 0);
+    for seed in 0..300 {
+        let vfs = Simulated::new(seed);
+        vfs.create_directory(Path::new("/d/x")).unwrap();
+        for name in 0..8 {
+            vfs.create(&PathBuf::from(format!("/d/x/{name}"))).unwrap();
+        }
+        vfs.sync_directory(Path::new("/d/x")).unwrap();
+        vfs.remove_directory(Path::new("/d/x")).unwrap();
+        if seed % 2 == 0 {
+            vfs.sync_directory(Path::new("/d")).unwrap();
+        }
+        vfs.crash();
+        let left = vfs.list(Path::new("/d/x")).unwrap().len();
+        match (seed % 2, left) {
+            (0, left) => assert_eq!((left, vfs.list(Path::new("/d")).unwrap().len()), (0, 0), "seed {seed}"),
+            (_, 0) => none += 1,
+            (_, 8) => whole += 1,
+            (_, _) => part += 1,
+        }
+    }
+    assert!(whole > 10 && part > 10 && none > 10, "whole {whole}, in part {part}, none {none}");
 }
 
 #[test]

@@ -38,6 +38,9 @@ impl Vfs for Unsynced {
     fn create_directory(&self, directory: &Path) -> io::Result<()> {
         self.0.create_directory(directory)
     }
+    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
+        self.0.remove_directory(directory)
+    }
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         self.0.sync_directory(directory)
     }
