@@ -5,6 +5,7 @@
 //! [`Brokers::drain`] waits for.
 
 mod dlq;
+mod gone;
 mod inspect;
 mod local;
 mod running;
@@ -25,10 +26,11 @@ use ::http::{Request, Response};
 use bytes::Bytes;
 use fnctl_config::limits::TRIGGER_GRACE;
 use fnctl_config::snapshot::{Broker, Change, ObjectKey, Trigger};
+use gone::Left;
 use http_body_util::Full;
 use jiff::Timestamp;
 use running::Running;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -76,9 +78,20 @@ struct Shared {
     refusals: Refusals,
     deliver: Arc<dyn Deliver>,
     running: RwLock<BTreeMap<ObjectKey, Arc<Running>>>,
-    /// Triggers as declared, whether or not their broker is there. Locked during a change.
-    triggers: Mutex<BTreeMap<ObjectKey, Arc<Trigger>>>,
+    /// Locked during a change.
+    declared: Mutex<Declared>,
     stop: watch::Sender<bool>,
+}
+
+/// What was applied, whether or not it runs.
+#[derive(Debug, Default)]
+struct Declared {
+    /// Uids of the brokers.
+    brokers: BTreeMap<ObjectKey, String>,
+    /// Triggers, whether or not their broker is there.
+    triggers: BTreeMap<ObjectKey, Arc<Trigger>>,
+    /// Uids of brokers that have ended for good, and whose files are still to be removed.
+    ended: BTreeSet<String>,
 }
 
 /// Why a broker or a trigger could not be made to run. The platform's fault; it may be applied again.
@@ -103,13 +116,22 @@ pub enum ApplyError {
     /// Cursors and attempts.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The files of a broker that was deleted.
+    #[error("what a deleted broker left in {directory} cannot be removed")]
+    Remove {
+        /// Where it is.
+        directory: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The node is stopping.
     #[error("the node is stopping")]
     Stopping,
 }
 
 impl Brokers {
-    /// Opens what is kept in the directory; no broker runs before it is applied. Blocks on the file system.
+    /// Opens what is kept in the directory, and finishes what a crash left of deletions; no broker runs before it is
+    /// applied. Blocks on the file system.
     pub fn open(options: Options) -> Result<Self, StateError> {
         let Options { vfs, directory, log, parked_bytes_max, functions, uris } = options;
         let file = directory.join("state.redb");
@@ -127,23 +149,37 @@ impl Brokers {
             refusals: Refusals::default(),
             deliver: Arc::new(Router { functions, brokers: Arc::new(local::ToBroker(brokers.clone())), uris }),
             running: RwLock::default(),
-            triggers: Mutex::default(),
+            declared: Mutex::default(),
             stop: watch::Sender::new(false),
         });
+        if let Err(error) = Left::of(&shared).remove_due() {
+            tracing::error!(
+                error = &error as &dyn Error,
+                "what deleted brokers left is kept until another one is deleted"
+            );
+        }
         Ok(Self { shared })
     }
 
     /// Takes a change over; kinds that are not the broker's are ignored. When it returns, a new broker takes events, and
     /// a new trigger gets every event accepted from now on, also after a crash. What failed may be applied again.
     pub async fn apply(&self, change: &Change) -> Result<(), ApplyError> {
-        let mut triggers = self.shared.triggers.lock().await;
+        let mut declared = self.shared.declared.lock().await;
         match change {
-            Change::Broker(broker) => self.put_broker(broker, &triggers).await,
+            Change::Broker(broker) => {
+                let before = declared.brokers.insert(broker.key.clone(), broker.uid.clone());
+                declared.ended.extend(before.filter(|before| *before != broker.uid));
+                self.put_broker(broker, &declared.triggers).await?;
+                self.clear(&mut declared).await
+            }
             Change::BrokerGone(key) => {
+                let gone = declared.brokers.remove(key);
+                declared.ended.extend(gone);
                 self.stop_broker(key).await;
-                Ok(())
+                self.clear(&mut declared).await
             }
             Change::Trigger(trigger) => {
+                let triggers = &mut declared.triggers;
                 let is_another = |before: &&Arc<Trigger>| before.uid != trigger.uid || before.broker != trigger.broker;
                 if let Some(before) = triggers.get(&trigger.key).filter(is_another).cloned() {
                     self.remove_trigger(&before).await?;
@@ -152,9 +188,9 @@ impl Brokers {
                 self.put_trigger(trigger).await
             }
             Change::TriggerGone(key) => {
-                let Some(trigger) = triggers.get(key).cloned() else { return Ok(()) };
+                let Some(trigger) = declared.triggers.get(key).cloned() else { return Ok(()) };
                 self.remove_trigger(&trigger).await?;
-                triggers.remove(key);
+                declared.triggers.remove(key);
                 Ok(())
             }
             Change::Revision(_)
@@ -167,10 +203,11 @@ impl Brokers {
     }
 
     /// All objects that there are have been applied: triggers that are remembered but were not applied were deleted
-    /// while the node was down. They let go of the log.
-    pub async fn settle(&self) -> Result<(), ApplyError> {
-        let triggers = self.shared.triggers.lock().await;
-        let alive: HashSet<String> = triggers.values().map(|trigger| trigger.uid.clone()).collect();
+    /// while the node was down. They let go of the log. `stored` are the uids of all brokers that there are, also of those
+    /// that could not be applied: files of others are kept for a while, and then removed.
+    pub async fn settle(&self, stored: BTreeSet<String>) -> Result<(), ApplyError> {
+        let declared = self.shared.declared.lock().await;
+        let alive: HashSet<String> = declared.triggers.values().map(|trigger| trigger.uid.clone()).collect();
         let state = self.shared.state.clone();
         blocking(move || {
             for (uid, record) in state.triggers()? {
@@ -181,7 +218,7 @@ impl Brokers {
             Ok(())
         })
         .await?;
-        Ok(())
+        self.note_orphans(stored).await
     }
 
     /// Answers an HTTP request to a broker.
@@ -236,7 +273,7 @@ impl Brokers {
 
     /// Stops dispatching: deliveries in flight end, cursors are saved, logs are closed. Brokers take nothing any more.
     pub async fn drain(&self) {
-        let _no_changes = self.shared.triggers.lock().await;
+        let _no_changes = self.shared.declared.lock().await;
         self.shared.stop.send_replace(true);
         let running = std::mem::take(&mut *self.shared.running.write().unwrap_or_else(PoisonError::into_inner));
         futures::future::join_all(running.values().map(|running| running.stopped())).await;
@@ -275,7 +312,6 @@ impl Brokers {
         Ok(())
     }
 
-    /// Its files stay: an object of the same name is another broker, with another uid.
     async fn stop_broker(&self, key: &ObjectKey) {
         let gone = self.shared.running.write().unwrap_or_else(PoisonError::into_inner).remove(key);
         if let Some(running) = gone {

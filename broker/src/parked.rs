@@ -1,6 +1,6 @@
 //! Events that could not be delivered and have no dead-letter sink: kept here, with the reason, until somebody sends
-//! them again or removes them. Nothing else removes them, and they do not hold the log's segments back. Where the store is
-//! full nothing is parked: the event waits at its trigger, and the log keeps it.
+//! them again or removes them, or deletes their broker. Nothing else removes them, and they do not hold the log's segments
+//! back. Where the store is full nothing is parked: the event waits at its trigger, and the log keeps it.
 //! All calls block: from async code use `tokio::task::spawn_blocking`.
 
 use crate::log::Position;
@@ -156,23 +156,7 @@ impl Parked {
 
     /// Removes events that were sent again, or are not wanted. Answers how many were there.
     pub fn remove(&self, ids: &[ParkedId]) -> Result<usize, StateError> {
-        self.state.write(|transaction| {
-            let mut entries = transaction.open_table(ENTRIES)?;
-            let mut copies = transaction.open_table(EVENTS)?;
-            let mut places = transaction.open_table(PLACES)?;
-            let mut bytes = bytes_in(transaction, &copies)?;
-            let mut gone = 0;
-            for id in ids {
-                let Some(value) = entries.remove(id.0)? else { continue };
-                let entry: Entry = parse("parked", &id.to_string(), value.value())?;
-                places.remove((entry.trigger.as_str(), entry.position.to_key()))?;
-                let copy = copies.remove(id.0)?.map_or(0, |copy| copy.value().len());
-                bytes = bytes.saturating_sub(copy as u64);
-                gone += 1;
-            }
-            transaction.open_table(BYTES)?.insert((), bytes)?;
-            Ok(gone)
-        })
+        self.state.write(|transaction| remove(transaction, ids))
     }
 }
 
@@ -188,6 +172,39 @@ pub(crate) fn make_tables(transaction: &WriteTransaction) -> Result<(), StateErr
     transaction.open_table(ENTRIES)?;
     transaction.open_table(EVENTS)?;
     transaction.open_table(PLACES)?;
+    Ok(())
+}
+
+fn remove(transaction: &WriteTransaction, ids: &[ParkedId]) -> Result<usize, StateError> {
+    let mut entries = transaction.open_table(ENTRIES)?;
+    let mut copies = transaction.open_table(EVENTS)?;
+    let mut places = transaction.open_table(PLACES)?;
+    let mut bytes = bytes_in(transaction, &copies)?;
+    let mut gone = 0;
+    for id in ids {
+        let Some(value) = entries.remove(id.0)? else { continue };
+        let entry: Entry = parse("parked", &id.to_string(), value.value())?;
+        places.remove((entry.trigger.as_str(), entry.position.to_key()))?;
+        let copy = copies.remove(id.0)?.map_or(0, |copy| copy.value().len());
+        bytes = bytes.saturating_sub(copy as u64);
+        gone += 1;
+    }
+    transaction.open_table(BYTES)?.insert((), bytes)?;
+    Ok(gone)
+}
+
+/// Removes all events of a broker that is gone.
+pub(crate) fn forget(transaction: &WriteTransaction, broker: &str) -> Result<(), StateError> {
+    let mut own = Vec::new();
+    for row in transaction.open_table(ENTRIES)?.iter()? {
+        let (id, value) = row?;
+        if parse::<Entry>("parked", &id.value().to_string(), value.value())?.broker == broker {
+            own.push(ParkedId(id.value()));
+        }
+    }
+    if !own.is_empty() {
+        remove(transaction, &own)?;
+    }
     Ok(())
 }
 

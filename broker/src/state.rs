@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 mod backend;
 mod database;
+mod gone;
 #[cfg(test)]
 mod tests;
 

@@ -305,9 +305,9 @@ impl Parts {
     async fn take(&self, update: Update) -> Result<(), Rejected> {
         match update {
             Update::Change(change) => self.apply(change).await,
-            Update::Synced => {
-                if let Err(error) = self.brokers.settle().await {
-                    tracing::error!(%error, "the state of deleted triggers is kept");
+            Update::Synced { brokers } => {
+                if let Err(error) = self.brokers.settle(brokers).await {
+                    tracing::error!(%error, "what deleted triggers and brokers left is kept");
                 }
                 if let Err(error) = self.buckets.settle().await {
                     tracing::error!(%error, "the state of deleted bucket sources is kept");

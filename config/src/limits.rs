@@ -179,6 +179,10 @@ pub const TRIGGER_GENERATIONS_MAX: usize = 100;
 pub const STATE_CACHE_BYTES: usize = 8 << 20;
 /// How long the record of a deleted trigger is kept.
 pub const TRIGGER_GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How long the events of a broker are kept that a start finds without an object: it was deleted while nobody could see it,
+/// or its object was lost and may be brought back. After it: a start removes them. Those of a broker that is deleted while
+/// the node runs go at once.
+pub const BROKER_GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Outcome records of the ledger that wait in memory. At it they are written at once, 64 bytes each; while the disk does not
 /// take them further ones are dropped, and read as unknown.
 pub const LEDGER_BUFFER: usize = 4_096;

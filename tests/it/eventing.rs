@@ -144,6 +144,26 @@ fn a_broker_that_could_not_be_opened_becomes_ready_without_a_change() {
     assert_eq!(outcome(&node, "two", "greetings")["outcome"], "delivered");
 }
 
+/// A broker that is deleted takes its events with it, and leaves those of others alone.
+#[test]
+fn a_deleted_brokers_events_are_gone() {
+    let node = node_with_broker();
+    node.apply(&BROKER_AND_TRIGGER.replace("default", "other").replace("greetings", "others"));
+    node.text(&["wait", "trigger/others", "--for", "condition=Ready"]);
+    let uid = |node: &Node, name| node.json(&["get", "broker", name])["metadata"]["uid"].as_str().map(str::to_owned);
+    let folder = |uid: Option<String>| node.data.path().join("broker").join(uid.expect("a uid"));
+    let (kept, first) = (folder(uid(&node, "default")), folder(uid(&node, "other")));
+    for broker in ["default", "other"] {
+        node.json(&["event", "send", "--broker", broker, "--type", "com.example.greeting", "--id", "one"]);
+    }
+    node.text(&["delete", "broker", "other"]);
+    node.apply(&BROKER_AND_TRIGGER.replace("default", "other").replace("greetings", "others"));
+    node.text(&["wait", "broker/other", "--for", "condition=Ready"]);
+    assert_eq!(node.text(&["event", "list", "--broker", "other"]).lines().count(), 0, "it begins anew");
+    assert!(!first.try_exists().expect("an answer") && folder(uid(&node, "other")).is_dir() && kept.is_dir());
+    assert_eq!(outcome(&node, "one", "greetings")["outcome"], "delivered");
+}
+
 /// Sends events one after another until the node is gone, and answers the ids of those that it accepted.
 fn send_until_killed(address: &str, from: usize) -> BTreeSet<String> {
     let mut accepted = BTreeSet::new();

@@ -49,6 +49,8 @@ pub struct Metrics {
 
 impl Running {
     pub(super) async fn open(shared: &Shared, broker: &Arc<Broker>) -> Result<Self, ApplyError> {
+        let (state, uid) = (shared.state.clone(), broker.uid.clone());
+        blocking(move || state.note_there(&uid)).await?;
         let (log, segments, ledger) = open_files(shared, broker).await?;
         let was_orderly = segments.as_ref().is_none_or(|segments| segments.recovery().clean);
         let unsure_before = if was_orderly { Arc::default() } else { log.next().borrow().clone().into() };

@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+mod gone;
 mod storage;
 
 /// Answers by the path of the subscriber, one script entry per attempt, the last one for ever.

@@ -12,7 +12,7 @@
 //! There is one partition.
 
 use super::{AppendError, EventLog, Position, ReadError, Stored};
-use crate::vfs::Vfs;
+use crate::vfs::{Lock, Vfs};
 use bytes::Bytes;
 use committer::{Append, Command, Room};
 use fnctl_config::limits;
@@ -226,6 +226,17 @@ impl SegmentLog {
 
     fn gone(&self) -> AppendError {
         AppendError::Failed(self.failure().unwrap_or_else(|| "the event log is closed".to_owned()))
+    }
+}
+
+/// Takes the lock of a log that is to be removed: while it is held nobody opens the log. `WouldBlock` while somebody has it
+/// open; none where there is no log.
+pub(crate) fn claim(vfs: &dyn Vfs, directory: &Path) -> io::Result<Option<Lock>> {
+    match recovery::lock(vfs, directory) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(OpenError::Io(error)) => Err(error),
+        Err(error) => Err(io::Error::new(io::ErrorKind::WouldBlock, error)),
     }
 }
 

@@ -17,6 +17,7 @@ use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::future::Future;
 use tokio::time::{Instant, sleep_until};
@@ -27,7 +28,11 @@ pub enum Update {
     /// Something is there, is there differently, or is gone.
     Change(Change),
     /// All that was stored when the projection began has been told. Comes once.
-    Synced,
+    Synced {
+        /// Uids of the brokers that are stored, also of those that do not resolve and were not told: what belongs to
+        /// another one belongs to none.
+        brokers: BTreeSet<String>,
+    },
 }
 
 /// Tells `sink` what the objects behind `client` mean for the data plane, until `shutdown` is done; what is being taken
@@ -71,7 +76,7 @@ async fn follow(
         if !is_synced && state.is_synced() {
             is_synced = true;
             // It changes nothing that an object's status speaks of.
-            let _ = sink(Update::Synced).await;
+            let _ = sink(Update::Synced { brokers: state.brokers() }).await;
             observer.synced();
         }
     }

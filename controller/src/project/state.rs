@@ -7,7 +7,7 @@ use fnctl_config::resolve::{self, Home, Lookup};
 use fnctl_config::snapshot::{Change, ObjectKey};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Resource, ResourceExt as _};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -82,6 +82,8 @@ pub enum Seen {
 pub struct State {
     home: Home,
     told: HashMap<(Family, ObjectKey), Change>,
+    /// Uids of the brokers that are stored, told or not.
+    brokers: HashMap<ObjectKey, String>,
     /// Keys that the list in progress has not named yet.
     unnamed: HashMap<Family, HashSet<ObjectKey>>,
     listed: HashSet<Family>,
@@ -97,6 +99,7 @@ impl State {
         Self {
             home,
             told: HashMap::new(),
+            brokers: HashMap::new(),
             unnamed: HashMap::new(),
             listed: HashSet::new(),
             lookups: HashMap::new(),
@@ -107,6 +110,11 @@ impl State {
     /// Whether every kind was listed once.
     pub fn is_synced(&self) -> bool {
         self.listed.len() == FAMILIES
+    }
+
+    /// Uids of the brokers that are stored, also of those that do not resolve.
+    pub fn brokers(&self) -> BTreeSet<String> {
+        self.brokers.values().cloned().collect()
     }
 
     /// What the data plane should hear of it.
@@ -139,6 +147,7 @@ impl State {
             }
             Object::Broker(object) => {
                 let key = self.named(Family::Broker, object.as_ref());
+                self.brokers.insert(key.clone(), object.uid().unwrap_or_default());
                 let broker = valid(&key, resolve::broker(&object, &self.home));
                 broker.map(|broker| (Family::Broker, key, Change::Broker(Arc::new(broker))))
             }
@@ -213,8 +222,10 @@ impl State {
     }
 
     fn gone(&mut self, family: Family, key: ObjectKey) -> Option<Change> {
-        if family == Family::Revision {
-            self.referring.remove(&key);
+        match family {
+            Family::Revision => drop(self.referring.remove(&key)),
+            Family::Broker => drop(self.brokers.remove(&key)),
+            Family::ConfigMap | Family::Secret | Family::Route | Family::Trigger | Family::BucketSource => {}
         }
         let named = (family, key);
         self.told.remove(&named)?;

@@ -152,7 +152,7 @@ fn value<K: Serialize>(object: Option<&K>) -> Value {
 #[tokio::test]
 async fn a_service_becomes_ready_is_updated_and_goes() {
     let mut home = Home::new().await;
-    home.until(|update| *update == Update::Synced).await;
+    home.until(|update| matches!(update, Update::Synced { .. })).await;
     home.create::<Service>(service("hello:1")).await;
     let ready = |revision: &'static str| {
         move |found: Option<&Service>| {
@@ -218,7 +218,7 @@ fn has_reason(object: &Value, name: &str, reason: &str) -> bool {
 #[tokio::test]
 async fn a_bucket_source_waits_for_its_bucket_and_its_sink() {
     let mut home = Home::new().await;
-    home.until(|update| *update == Update::Synced).await;
+    home.until(|update| matches!(update, Update::Synced { .. })).await;
     home.create::<BucketSource>(json!({
         "apiVersion": "sources.fnctl.dev/v1alpha1", "kind": "BucketSource", "metadata": {"name": "films"},
         "spec": {"bucket": "refused", "sink": {"ref": {

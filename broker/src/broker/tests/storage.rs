@@ -33,12 +33,20 @@ async fn where_parked_events_have_no_room_they_wait_and_are_not_tried_again() {
 }
 
 /// A broker whose log is in files, on a disk that can be made to fail.
-async fn on_disk(disk: &Simulated) -> Node {
+pub(super) async fn on_disk(disk: &Simulated) -> Node {
+    in_files(tempfile::tempdir().unwrap(), disk, &[]).await
+}
+
+pub(super) async fn in_files(
+    directory: tempfile::TempDir,
+    disk: &Simulated,
+    scripts: &[(&'static str, &[Step])],
+) -> Node {
     let adjust = |options: &mut Options| {
         options.vfs = Arc::new(disk.clone());
         options.log = LogChoice::Segments(crate::log::segment::Options { free_bytes_min: 0, ..Default::default() });
     };
-    Node::with(tempfile::tempdir().unwrap(), &[], adjust).await
+    Node::with(directory, scripts, adjust).await
 }
 
 async fn publish_at(node: &Node, disk: &Simulated, fault: Fault) -> Result<(), Refused> {

@@ -78,7 +78,10 @@ pub(super) fn run(mut writer: Writer, commands: &Receiver<Command>) {
             }
             Some(Command::Retain(retention)) => writer.retention = retention,
             Some(Command::Close(answer)) => {
-                let _ = answer.send(writer.close());
+                let closed = writer.close();
+                // Who is told may open the log again at once.
+                drop(writer);
+                let _ = answer.send(closed);
                 return;
             }
         }

@@ -308,7 +308,7 @@ fn identity(broker: &str) -> [u8; 16] {
     identity
 }
 
-fn lock(vfs: &dyn Vfs, directory: &Path) -> Result<Lock, OpenError> {
+pub(super) fn lock(vfs: &dyn Vfs, directory: &Path) -> Result<Lock, OpenError> {
     vfs.lock(&directory.join("lock")).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => OpenError::Locked(directory.display().to_string()),
         _ => OpenError::Io(error),

@@ -97,3 +97,20 @@ fn synced_is_when_every_kind_was_listed() {
     }
     assert!(state.is_synced());
 }
+
+#[test]
+fn brokers_that_do_not_resolve_are_there_all_the_same() {
+    let mut state = state();
+    let strange = |retry: i32| {
+        Seen::Object(Object::Broker(Box::new(object(json!({
+            "apiVersion": "eventing.knative.dev/v1", "kind": "Broker",
+            "metadata": {"name": "strange", "namespace": "default", "uid": "b-2"},
+            "spec": {"delivery": {"retry": retry}},
+        })))))
+    };
+    assert_eq!(state.take(broker()).len(), 1);
+    assert_eq!(state.take(strange(-1)), [], "no such number of retries may exist");
+    assert_eq!(Vec::from_iter(state.brokers()), ["b-1", "b-2"]);
+    state.take(Seen::Gone(Family::Broker, ObjectKey::new("default", "strange")));
+    assert_eq!(Vec::from_iter(state.brokers()), ["b-1"]);
+}
