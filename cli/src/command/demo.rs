@@ -39,6 +39,7 @@ const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(arguments: Demo, scope: &Scope) -> Result<(), Failure> {
     let form = Form::parse(scope.output.as_deref())?;
+    let pictures = Pictures::find(arguments.pictures.as_deref())?;
     let folder = folder(scope)?;
     let settings = settings(&folder.0)?;
     let mut signals = Signals::listen()?;
@@ -61,7 +62,7 @@ pub(crate) async fn run(arguments: Demo, scope: &Scope) -> Result<(), Failure> {
     let story = async {
         let Ok(ready) = ready.await else { return Err(Failure::failed(code::NODE, "the node did not start")) };
         let target = Target::find(&Scope { kubeconfig: Some(kubeconfig), ..scope.clone() }).await?;
-        let outcome = story(&arguments, &target, &parts, &ready).await;
+        let outcome = story(&pictures, &target, &parts, &ready).await;
         if arguments.keep && outcome.is_ok() && !form.is_json() {
             stay(&ready, &folder.1);
         } else {
@@ -114,16 +115,15 @@ fn settings(folder: &Path) -> Result<Settings, Failure> {
     })
 }
 
-async fn story(arguments: &Demo, target: &Target, parts: &Parts, ready: &Value) -> Result<Report, Failure> {
+async fn story(pictures: &Pictures, target: &Target, parts: &Parts, ready: &Value) -> Result<Report, Failure> {
     let begun = Instant::now();
     output::say("1/5  a node in a fresh data directory, and the manifests of examples/xray through its API");
     install(target).await?;
     output::say(format!("     everything is ready after {:.1} s", begun.elapsed().as_secs_f64()));
     let url = ready["http"].as_str().unwrap_or_default();
-    let pictures = Pictures::find(arguments.pictures.as_deref())?;
     output::say(format!("2/5  {pictures} are put into the bucket xray-in; each notification wakes the function"));
     let put = Instant::now();
-    let putting = pictures::put_all(&pictures, url, parts.buckets.buckets());
+    let putting = pictures::put_all(pictures, url, parts.buckets.buckets());
     let watching = watch::until_done(parts, pictures.count());
     let (put_all, watched) = tokio::join!(Box::pin(putting), Box::pin(watching));
     put_all?;

@@ -31,10 +31,14 @@ fn the_demo_counts_exactly_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn the_demo_says_what_it_cannot_do() {
+fn the_demo_says_what_it_cannot_do_before_it_starts_a_node() {
     for (pictures, words) in [("0", "1 to 10000"), ("nowhere", "neither a number nor a folder")] {
-        let output = binary().args(["demo", "xray", "--pictures", pictures]).output().expect("the binary starts");
+        let data = Data::fresh();
+        let mut command = binary();
+        command.args(["demo", "xray", "--pictures", pictures, "--data-dir"]).arg(data.path().join("node"));
+        let output = command.output().expect("the binary starts");
         assert_eq!(output.status.code(), Some(2), "{}", shown(&output));
         assert!(shown(&output).contains(words), "{}", shown(&output));
+        assert_eq!(files(data.path()), Vec::<std::path::PathBuf>::new(), "there is no node: {}", shown(&output));
     }
 }
