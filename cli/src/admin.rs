@@ -4,7 +4,7 @@
 mod events;
 mod metrics;
 
-use crate::compose::Parts;
+use crate::compose::{Parts, read_logs};
 use crate::since::{ago, seconds_ago};
 use axum::Router;
 use axum::body::Body;
@@ -139,18 +139,9 @@ async fn logs(
     let mut kept = Vec::new();
     let mut later = Vec::new();
     for key in revisions {
-        let lines = parts.runtime.logs().read(&key, 0);
-        let next = lines.last().map_or(0, |line| line.sequence + 1);
-        let follow = parts.runtime.logs().follow(&key, Some(next));
+        let (lines, follow) = read_logs(parts.runtime.logs(), &key);
         kept.extend(lines.into_iter().map(|line| (key.clone(), line)));
-        later.push(
-            stream::unfold(follow, async |mut follow| Some((follow.next().await, follow)))
-                .flat_map(move |lines| {
-                    let key = key.clone();
-                    stream::iter(lines.into_iter().map(move |line| (key.clone(), line)))
-                })
-                .boxed(),
-        );
+        later.push(follow.map(move |line| (key.clone(), line)).boxed());
     }
     kept.sort_by_key(|(_, line)| line.time);
     let all = match query.follow {

@@ -12,6 +12,7 @@ mod threads;
 
 use crate::failure::{Failure, code};
 use artifacts::Ports;
+pub(crate) use logs::read as read_logs;
 use fnctl_activator::activator::{Activator, Settings as ActivatorSettings};
 use fnctl_activator::serve::{Server, ServerSettings};
 use fnctl_autoscaler::fleet::Origin;

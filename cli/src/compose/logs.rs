@@ -6,7 +6,7 @@ use fnctl_config::snapshot::ObjectKey;
 use fnctl_controller::apiserver::logs::{Follow, LogOptions, LogStream, PodLogs, Timestamps};
 use fnctl_runtime_wasm::logs::{Line, Logs};
 use futures::future::BoxFuture;
-use futures::stream::{self, StreamExt as _};
+use futures::stream::{self, Stream, StreamExt as _};
 use jiff::Timestamp;
 
 /// What the pod of a Wasm revision is called, after the revision's name.
@@ -20,8 +20,7 @@ impl PodLogs for FunctionLogs {
     fn read(&self, pod: ObjectKey, options: LogOptions) -> BoxFuture<'_, Option<LogStream>> {
         Box::pin(async move {
             let revision = ObjectKey::new(pod.namespace, pod.name.strip_suffix(POD_SUFFIX)?);
-            let mut lines = self.0.read(&revision, 0);
-            let next = lines.last().map(|line| line.sequence + 1);
+            let (mut lines, later) = read(&self.0, &revision);
             if let Some(since) = options.since {
                 let oldest = ago(Timestamp::now(), since);
                 lines.retain(|line| line.time >= oldest);
@@ -35,15 +34,23 @@ impl PodLogs for FunctionLogs {
             if options.follow == Follow::No {
                 return Some(kept.boxed());
             }
-            let later = stream::unfold(self.0.follow(&revision, Some(next.unwrap_or(0))), async |mut follow| {
-                let lines = follow.next().await;
-                Some((lines, follow))
-            });
-            let later = later
-                .flat_map(move |lines| stream::iter(lines.into_iter().map(move |line| Ok(text(&line, timestamps)))));
+            let later = later.map(move |line| Ok(text(&line, timestamps)));
             Some(kept.chain(later).boxed())
         })
     }
+}
+
+/// The lines of a revision that are kept, and those that come after them as they are written.
+pub(crate) fn read(logs: &Logs, revision: &ObjectKey) -> (Vec<Line>, impl Stream<Item = Line> + Send + use<>) {
+    let kept = logs.read(revision, 0);
+    let next = kept.last().map_or(0, |line| line.sequence + 1);
+    let (logs, revision) = (logs.clone(), revision.clone());
+    // Only who reads on needs a place in the log.
+    let follow = stream::once(async move { logs.follow(&revision, Some(next)) });
+    let later = follow.flat_map(|follow| {
+        stream::unfold(follow, async |mut follow| Some((follow.next().await, follow))).flat_map(stream::iter)
+    });
+    (kept, later)
 }
 
 fn text(line: &Line, timestamps: Timestamps) -> Bytes {
