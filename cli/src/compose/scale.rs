@@ -46,9 +46,7 @@ impl Scaling {
             State::Zero | State::Starting => 0,
         }
     }
-}
 
-impl Scaling {
     /// The instances of a revision, and how many were ordered; none where it does not run here.
     pub(crate) fn replicas(&self, revision: &ObjectKey) -> Option<Replicas> {
         let view = self.activator.revision(revision)?;
