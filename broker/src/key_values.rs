@@ -10,6 +10,7 @@ use fnctl_config::limits::{
     KEY_VALUE_FREE_BYTES_MIN, KEY_VALUE_QUEUED_BYTES_MAX, KEY_VALUE_QUEUED_CHANGE_BYTES, KEY_VALUE_STORES_MAX,
 };
 use redb::{ReadableTable as _, ReadableTableMetadata as _, Table, TableDefinition};
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OnceCell, oneshot};
@@ -261,10 +262,10 @@ impl Tables<'_> {
         let before = self.values.get((store, key))?;
         let before_bytes = before.as_ref().map(|value| (key.len() + value.value().len()) as u64);
         let (value, sum) = match &write.change {
-            Change::Set(value) => (Some(value.clone()), 0),
+            Change::Set(value) => (Some(Cow::from(value)), 0),
             Change::Delete => (None, 0),
             Change::Add(delta) => match add(before.as_ref().map(redb::AccessGuard::value), *delta) {
-                Ok(sum) => (Some(sum.to_string().into_bytes()), sum),
+                Ok(sum) => (Some(sum.to_string().into_bytes().into()), sum),
                 Err(refusal) => return Ok(Err(refusal.into())),
             },
         };
@@ -285,7 +286,7 @@ impl Tables<'_> {
             return Ok(Err(Error::Stores));
         }
         match value {
-            Some(value) => drop(self.values.insert((store, key), value.as_slice())?),
+            Some(value) => drop(self.values.insert((store, key), &*value)?),
             None => drop(self.values.remove((store, key))?),
         }
         match usage.keys {

@@ -12,7 +12,6 @@ mod threads;
 
 use crate::failure::{Failure, code};
 use artifacts::Ports;
-pub(crate) use logs::read as read_logs;
 use fnctl_activator::activator::{Activator, Settings as ActivatorSettings};
 use fnctl_activator::serve::{Server, ServerSettings};
 use fnctl_autoscaler::fleet::Origin;
@@ -34,6 +33,7 @@ use fnctl_controller::project::{self, Observed, Observer, Update, observe};
 use fnctl_controller::reconcile::{Controllers, Rejected, Settings as ControllerSettings};
 use fnctl_runtime_wasm::compile::Compiler;
 use fnctl_runtime_wasm::{Options as RuntimeOptions, Runtime, heavy};
+pub(crate) use logs::read as read_logs;
 use scale::Scaling;
 use std::fs::{self, File, TryLockError};
 use std::net::SocketAddr;
