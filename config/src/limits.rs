@@ -369,6 +369,11 @@ pub const PROJECTION_RETRY_DELAY: Duration = Duration::from_secs(1);
 pub const PROJECTION_RETRY_DELAY_MAX: Duration = Duration::from_secs(60);
 /// How long what a revision does is gathered before its status is written: at most so often is it written.
 pub const ACTIVITY_INTERVAL: Duration = Duration::from_millis(500);
+/// How long a route waits for the instances that a new revision begins with before it says that it is ready. Then it says so
+/// without them: a function that is slow to start, or fails to, answers for itself.
+pub const INITIAL_SCALE_WAIT_MAX: Duration = Duration::from_secs(1);
+/// How often a node looks for them meanwhile; most functions start within a few milliseconds.
+pub const INITIAL_SCALE_LOOK: Duration = Duration::from_millis(5);
 /// Time until a reconciler looks again at what waits for something that is no object, or met an error.
 pub const RECONCILE_RETRY_DELAY: Duration = Duration::from_secs(2);
 /// Objects of one kind that are reconciled at the same time; others wait. A node that starts reconciles all it has, and

@@ -12,6 +12,10 @@ fn a_newcomer_deploys_calls_and_looks() {
     assert_eq!(deployed["ready"], true, "{deployed}");
     assert_eq!(deployed["revision"], "hello-00001");
 
+    let table = node.text(&["get", "ksvc", "hello"]);
+    let row = table.lines().nth(1).expect("a row");
+    assert!(row.trim_end().ends_with("True           1"), "how many instances is known once it is ready: {table}");
+
     let answer = node.json(&["invoke", "hello"]);
     assert_eq!(answer["status"], 200, "{answer}");
     assert!(answer["body"].as_str().is_some_and(|body| body.contains("Hello")), "{answer}");

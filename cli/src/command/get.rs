@@ -189,9 +189,12 @@ fn instances(function: &Value, revisions: &[Value]) -> String {
         revision["metadata"]["namespace"] == function["namespace"]
             && revision["metadata"]["labels"]["serving.knative.dev/service"] == function["name"]
     };
-    let numbers = revisions.iter().filter(is_its).filter_map(|revision| revision["status"]["actualReplicas"].as_i64());
-    match numbers.reduce(|sum, more| sum + more) {
+    let its = || revisions.iter().filter(is_its);
+    let actual = its().filter_map(|revision| revision["status"]["actualReplicas"].as_i64());
+    let is_wanted = || its().any(|revision| revision["status"]["desiredReplicas"].as_i64() > Some(0));
+    match actual.reduce(|sum, more| sum + more) {
         None => String::new(),
+        Some(0) if is_wanted() => "0 (starting)".to_owned(),
         Some(0) => "0 (scaled to zero)".to_owned(),
         Some(sum) => sum.to_string(),
     }

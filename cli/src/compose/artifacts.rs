@@ -25,6 +25,10 @@ impl Instances for Ports {
     fn replicas(&self, revision: &ObjectKey) -> Option<Replicas> {
         self.scaling.replicas(revision)
     }
+
+    fn begun<'a>(&'a self, revision: &'a ObjectKey) -> BoxFuture<'a, Option<Replicas>> {
+        Box::pin(self.scaling.begun(revision))
+    }
 }
 
 impl Artifacts for Ports {

@@ -8,11 +8,13 @@ use dashmap::DashMap;
 use fnctl_activator::activator::{Activator, RevisionView};
 use fnctl_activator::admit::State;
 use fnctl_autoscaler::port::{Apply, Observe, Sample};
+use fnctl_config::limits::{INITIAL_SCALE_LOOK, INITIAL_SCALE_WAIT_MAX};
 use fnctl_config::snapshot::{Change, ObjectKey};
 use fnctl_controller::reconcile::Replicas;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
+use tokio::time::{interval, timeout};
 
 /// The activator as the autoscaler sees it. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -52,6 +54,21 @@ impl Scaling {
         let view = self.activator.revision(revision)?;
         let desired = self.ordered.get(revision).map_or(0, |ordered| *ordered);
         Some(Replicas { actual: self.instances(&view), desired })
+    }
+
+    /// The same once a new revision has the instances that it begins with; waits for them for a while.
+    pub(crate) async fn begun(&self, revision: &ObjectKey) -> Option<Replicas> {
+        let begun = async {
+            let mut look = interval(INITIAL_SCALE_LOOK);
+            loop {
+                look.tick().await;
+                let view = self.activator.revision(revision)?;
+                if view.revision.scale.initial == 0 || self.instances(&view) > 0 {
+                    return self.replicas(revision);
+                }
+            }
+        };
+        timeout(INITIAL_SCALE_WAIT_MAX, begun).await.unwrap_or_else(|_| self.replicas(revision))
     }
 
     /// The revisions whose numbers may have changed; waits for the first one. For one caller.

@@ -3,7 +3,7 @@
 //! The node says whose numbers may have changed; here they are looked up, and written where the status says something
 //! else. Changes that come close together are one write.
 
-use super::context::{Context, Error};
+use super::context::{Context, Error, key_of};
 use fnctl_config::api::Revision;
 use fnctl_config::api::condition::{self, Cause, Status};
 use fnctl_config::limits::ACTIVITY_INTERVAL;
@@ -37,6 +37,10 @@ pub trait Instances: fmt::Debug + Send + Sync {
 
     /// The numbers of one revision now; none where it does not run here.
     fn replicas(&self, revision: &ObjectKey) -> Option<Replicas>;
+
+    /// The same of a revision that was made just now, once it has the instances that it begins with: waits for them, at
+    /// most `limits::INITIAL_SCALE_WAIT_MAX`.
+    fn begun<'a>(&'a self, revision: &'a ObjectKey) -> BoxFuture<'a, Option<Replicas>>;
 }
 
 /// Follows the node until `shutdown` is done.
@@ -63,6 +67,19 @@ pub(super) async fn run(context: Arc<Context>, instances: Arc<dyn Instances>, sh
     tokio::select! {
         () = shutdown => {}
         () = pin!(follow) => {}
+    }
+}
+
+/// Writes the numbers of a revision of which none are known yet. Who says that a function is ready wants them to be there.
+pub(super) async fn begin(revision: &Revision, context: &Context) {
+    if revision.status.as_ref().is_some_and(|status| status.actual_replicas.is_some()) {
+        return;
+    }
+    let key = key_of(revision);
+    if let Some(replicas) = context.instances.begun(&key).await
+        && let Err(error) = write(&key, replicas, context).await
+    {
+        tracing::debug!(revision = %key, %error, "its instances will be told a moment later");
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Memory {
     pub rejected: BTreeMap<String, Rejected>,
     /// Names that no bucket can have.
     pub refused_buckets: BTreeSet<String>,
+    /// Instances of every revision; none where nothing ever runs.
+    pub instances: Option<Replicas>,
 }
 
 impl Artifacts for Memory {
@@ -71,14 +73,18 @@ impl Artifacts for Memory {
     }
 }
 
-/// A node on which nothing ever runs.
+/// A node on which nothing ever changes.
 impl Instances for Memory {
     fn changed(&self) -> BoxFuture<'_, BTreeSet<ObjectKey>> {
         Box::pin(std::future::pending())
     }
 
     fn replicas(&self, _: &ObjectKey) -> Option<Replicas> {
-        None
+        self.instances
+    }
+
+    fn begun<'a>(&'a self, revision: &'a ObjectKey) -> BoxFuture<'a, Option<Replicas>> {
+        Box::pin(async move { self.replicas(revision) })
     }
 }
 

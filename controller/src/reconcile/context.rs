@@ -1,5 +1,6 @@
 //! What every reconciler has: the client, the node's ports, and the writes that happen only where something changed.
 
+use super::activity::Instances;
 use super::artifacts::{Artifacts, Buckets, Rejected};
 use super::labels;
 use crate::project::{Observed, Serving};
@@ -99,20 +100,30 @@ pub(super) struct Context {
     pub(super) settings: Settings,
     pub(super) artifacts: Arc<dyn Artifacts>,
     pub(super) buckets: Arc<dyn Buckets>,
+    pub(super) instances: Arc<dyn Instances>,
     pub(super) observed: Observed,
     recorder: Recorder,
 }
 
 impl Context {
-    pub(super) fn new(
+    /// `ports` is the node.
+    pub(super) fn new<P: Artifacts + Buckets + Instances + 'static>(
         client: Client,
         settings: Settings,
-        artifacts: Arc<dyn Artifacts>,
-        buckets: Arc<dyn Buckets>,
+        ports: Arc<P>,
         observed: Observed,
     ) -> Self {
         let reporter = Reporter { controller: MANAGER.to_owned(), instance: Some(MANAGER.to_owned()) };
-        Self { recorder: Recorder::new(client.clone(), reporter), client, settings, artifacts, buckets, observed }
+        let recorder = Recorder::new(client.clone(), reporter);
+        Self {
+            client,
+            settings,
+            artifacts: ports.clone(),
+            buckets: ports.clone(),
+            instances: ports,
+            observed,
+            recorder,
+        }
     }
 
     pub(super) fn api<K: Object>(&self, namespace: &str) -> Api<K> {

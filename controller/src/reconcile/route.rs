@@ -2,6 +2,7 @@
 //!
 //! All requests go to one revision for now; a split is refused with a reason until splits come.
 
+use super::activity;
 use super::context::{Context, Error, Settings, key_of, serving_condition};
 use super::run::RETRY_DELAY;
 use crate::project::Serving;
@@ -74,7 +75,7 @@ async fn serving(stored: &Route, context: &Context) -> Result<Serving, Error> {
         let Some(revision) = context.get::<Revision>(&target.revision).await? else { return Ok(Serving::NotYet) };
         let uid = revision.uid().unwrap_or_default();
         match context.observed.serving_revision(&target.revision, &uid).await {
-            Serving::Yes => {}
+            Serving::Yes => activity::begin(&revision, context).await,
             not_served => return Ok(not_served),
         }
     }

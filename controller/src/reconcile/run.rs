@@ -50,7 +50,7 @@ impl Controllers {
             () = shutdown.clone() => return,
             () = observed.synced() => {}
         }
-        let context = Arc::new(Context::new(client, settings, ports.clone(), ports.clone(), observed));
+        let context = Arc::new(Context::new(client, settings, ports.clone(), observed));
         let mut running = JoinSet::new();
         let (of, until) = (|| context.clone(), || shutdown.clone());
         running.spawn(drive(services(&context), Service::reconcile, of(), until()));

@@ -1,5 +1,6 @@
 //! Whole stories over the embedded API: apply objects, wait for what follows.
 
+use super::activity::Replicas;
 use super::artifacts::Memory;
 use super::{Controllers, Settings};
 use crate::apiserver::logs::{LogOptions, LogStream, PodLogs};
@@ -53,6 +54,7 @@ impl Home {
         let ports = Arc::new(Memory {
             images: BTreeMap::from(images),
             refused_buckets: BTreeSet::from(["refused".to_owned()]),
+            instances: Some(Replicas { actual: 1, desired: 1 }),
             ..Memory::default()
         });
         let settings = Settings { domain: "localhost".to_owned(), http_port: 8080 };
@@ -164,6 +166,8 @@ async fn a_service_becomes_ready_is_updated_and_goes() {
     assert_eq!(first["status"]["url"], "http://hello.default.localhost:8080");
     assert_eq!(first["status"]["observedGeneration"], first["metadata"]["generation"]);
     assert_eq!(first["status"]["traffic"][0]["revisionName"], "hello-00001");
+    let revision = home.api::<Revision>().get("hello-00001").await.expect("a revision").status.expect("a status");
+    assert_eq!((revision.actual_replicas, revision.desired_replicas), (Some(1), Some(1)), "known when it is ready");
     home.when::<Pod>("hello-00001-wasm", |pod| value(pod)["status"]["phase"] == "Running").await;
     home.until(|update| matches!(update, Update::Change(Change::Revision(told)) if told.artifact == "a".repeat(64)))
         .await;

@@ -58,6 +58,10 @@ impl Instances for Busy {
     fn replicas(&self, _: &ObjectKey) -> Option<Replicas> {
         None
     }
+
+    fn begun<'a>(&'a self, revision: &'a ObjectKey) -> BoxFuture<'a, Option<Replicas>> {
+        Box::pin(async move { self.replicas(revision) })
+    }
 }
 
 #[tokio::test]
