@@ -26,6 +26,8 @@ use ::http::{Request, Response};
 use bytes::Bytes;
 use fnctl_config::limits::TRIGGER_GRACE;
 use fnctl_config::snapshot::{Broker, Change, ObjectKey, Trigger};
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use gone::Left;
 use http_body_util::Full;
 use jiff::Timestamp;
@@ -33,7 +35,7 @@ use running::Running;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::error::Error;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use tokio::sync::{Mutex, watch};
 
 /// What brokers are made of.
@@ -77,7 +79,7 @@ struct Shared {
     parked: Parked,
     refusals: Refusals,
     deliver: Arc<dyn Deliver>,
-    running: RwLock<BTreeMap<ObjectKey, Arc<Running>>>,
+    running: watch::Sender<BTreeMap<ObjectKey, Arc<Running>>>,
     /// Locked during a change.
     declared: Mutex<Declared>,
     stop: watch::Sender<bool>,
@@ -148,7 +150,7 @@ impl Brokers {
             state,
             refusals: Refusals::default(),
             deliver: Arc::new(Router { functions, brokers: Arc::new(local::ToBroker(brokers.clone())), uris }),
-            running: RwLock::default(),
+            running: watch::Sender::default(),
             declared: Mutex::default(),
             stop: watch::Sender::new(false),
         });
@@ -247,12 +249,24 @@ impl Brokers {
         self.shared.running(broker).is_some()
     }
 
-    /// Which store takes nothing any more, and why; none while all work. Then the node should stop: only a start helps.
-    /// A full disk is no such reason.
-    pub fn failure(&self) -> Option<String> {
-        let state = || Some(format!("the brokers' state: {}", self.shared.state.failure()?));
-        let log = |running: Arc<Running>| running.failure();
-        self.shared.all().into_iter().find_map(log).or_else(state)
+    /// Waits until a store takes nothing any more, and answers which one and why. Then the node should stop: only a start
+    /// helps. A full disk is no such reason.
+    pub async fn failed(&self) -> String {
+        let mut running = self.shared.running.subscribe();
+        let a_log = async {
+            loop {
+                let logs: Vec<_> = running.borrow_and_update().values().cloned().collect();
+                let mut failed: FuturesUnordered<_> = logs.iter().map(|running| running.failed()).collect();
+                tokio::select! {
+                    Some(said) = failed.next() => return said,
+                    _ = running.changed() => {}
+                }
+            }
+        };
+        tokio::select! {
+            said = a_log => said,
+            reason = self.shared.state.failed() => format!("the brokers' state: {reason}"),
+        }
     }
 
     /// Numbers of every broker that runs, in order of the keys.
@@ -275,7 +289,7 @@ impl Brokers {
     pub async fn drain(&self) {
         let _no_changes = self.shared.declared.lock().await;
         self.shared.stop.send_replace(true);
-        let running = std::mem::take(&mut *self.shared.running.write().unwrap_or_else(PoisonError::into_inner));
+        let running = self.shared.running.send_replace(BTreeMap::new());
         futures::future::join_all(running.values().map(|running| running.stopped())).await;
     }
 
@@ -307,13 +321,13 @@ impl Brokers {
                 return Err(error);
             }
         }
-        let mut known = self.shared.running.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert(broker.key.clone(), running);
+        self.shared.running.send_modify(|known| drop(known.insert(broker.key.clone(), running)));
         Ok(())
     }
 
     async fn stop_broker(&self, key: &ObjectKey) {
-        let gone = self.shared.running.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+        let mut gone = None;
+        self.shared.running.send_modify(|known| gone = known.remove(key));
         if let Some(running) = gone {
             running.end().await;
         }
@@ -340,11 +354,11 @@ impl Brokers {
 
 impl Shared {
     fn running(&self, key: &ObjectKey) -> Option<Arc<Running>> {
-        self.running.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        self.running.borrow().get(key).cloned()
     }
 
     fn all(&self) -> Vec<Arc<Running>> {
-        self.running.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.running.borrow().values().cloned().collect()
     }
 
     async fn publish(&self, broker: &ObjectKey, events: Vec<Event>) -> Result<Vec<Accepted>, Refused> {

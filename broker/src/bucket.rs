@@ -56,9 +56,9 @@ use std::error::Error as StdError;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{SetOnce, oneshot, watch};
 use visible::Visible;
 
 /// Where a store is.
@@ -93,7 +93,7 @@ struct Shared {
     files: Files,
     log: Arc<SegmentLog>,
     changes: Arc<Visible>,
-    failed: Arc<OnceLock<String>>,
+    failed: Arc<SetOnce<String>>,
     commits: Mutex<Option<SyncSender<Request>>>,
     committer: Mutex<Option<JoinHandle<()>>>,
 }
@@ -160,7 +160,7 @@ impl Buckets {
         if replayed > 0 {
             tracing::info!(replayed, "finished writes to buckets that the last run had promised");
         }
-        let failed = Arc::new(OnceLock::new());
+        let failed = Arc::new(SetOnce::new());
         let (commits, queue) = sync_channel(BUCKET_COMMITS_QUEUED_MAX);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(Error::from)?;
         let (show, shown) = watch::channel(log.next().borrow().clone());
@@ -308,6 +308,16 @@ impl Buckets {
     pub fn failure(&self) -> Option<String> {
         let Shared { failed, log, state, .. } = &*self.shared;
         failed.get().cloned().or_else(|| log.failure()).or_else(|| state.failure())
+    }
+
+    /// The same as soon as there is one.
+    pub(crate) async fn failed(&self) -> String {
+        let Shared { failed, log, state, .. } = &*self.shared;
+        tokio::select! {
+            reason = failed.wait() => reason.clone(),
+            reason = log.failed() => reason,
+            reason = state.failed() => reason,
+        }
     }
 
     /// Ends the writes that wait and closes the files, so that the next start has nothing to recover. Later writes fail.

@@ -13,7 +13,7 @@ use redb::{ReadableTable as _, ReadableTableMetadata as _, Table, TableDefinitio
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{OnceCell, oneshot};
+use tokio::sync::{SetOnce, oneshot};
 
 const VALUES: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("key_values");
 /// Keys and bytes of each store that holds something.
@@ -80,7 +80,9 @@ pub struct KeyValues(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     options: Options,
-    state: OnceCell<State>,
+    state: SetOnce<State>,
+    /// Held by who opens the file.
+    opening: tokio::sync::Mutex<()>,
     waiting: Mutex<Waiting>,
     /// Held by who commits.
     turn: tokio::sync::Mutex<()>,
@@ -110,8 +112,8 @@ enum Change {
 impl KeyValues {
     /// Nothing is opened yet.
     pub fn new(options: Options) -> Self {
-        let (state, waiting, turn) = Default::default();
-        Self(Arc::new(Shared { options, state, waiting, turn }))
+        let (opening, waiting, turn) = Default::default();
+        Self(Arc::new(Shared { options, state: SetOnce::new(), opening, waiting, turn }))
     }
 
     /// The value of a key.
@@ -160,15 +162,24 @@ impl KeyValues {
         self.write(store, key, Change::Add(delta)).await
     }
 
-    /// Why no change is taken any more; none while one can succeed. Then the node should stop: only a start helps.
-    pub fn failure(&self) -> Option<String> {
-        self.0.state.get()?.failure()
+    /// Waits until no change is taken any more, and answers why. Then the node should stop: only a start helps.
+    pub async fn failed(&self) -> String {
+        self.0.state.wait().await.failed().await
     }
 
     async fn state(&self) -> Result<State, Error> {
+        if let Some(state) = self.0.state.get() {
+            return Ok(state.clone());
+        }
+        let _opening = self.0.opening.lock().await;
+        if let Some(state) = self.0.state.get() {
+            return Ok(state.clone());
+        }
         let Options { vfs, path, .. } = self.0.options.clone();
-        let open = || blocking(move || open(&vfs, &path));
-        self.0.state.get_or_try_init(open).await.cloned()
+        let state = blocking(move || open(&vfs, &path)).await?;
+        // Nobody else opens it now.
+        let _ = self.0.state.set(state.clone());
+        Ok(state)
     }
 
     /// Answers the sum of a counter, and 0 for any other change.

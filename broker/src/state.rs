@@ -138,6 +138,11 @@ impl State {
         self.database.failure()
     }
 
+    /// The same as soon as there is one.
+    pub(crate) async fn failed(&self) -> String {
+        self.database.broken().await
+    }
+
     /// Takes over the trigger's cursor under a new epoch. A trigger never seen begins at `start` in the log of `broker`;
     /// so does one that reads another broker's log than before. A tombstone is lifted.
     pub fn take(&self, trigger: &str, broker: &str, start: &[Position]) -> Result<TriggerRecord, StateError> {

@@ -24,7 +24,7 @@ use fnctl_broker::key_values::{KeyValues, Options as KeyValueOptions};
 use fnctl_broker::source::bucket::BucketSources;
 use fnctl_broker::vfs::Vfs;
 use fnctl_broker::vfs::disk::Disk;
-use fnctl_config::limits::{PARKED_BYTES_MAX, STORE_WATCH_INTERVAL};
+use fnctl_config::limits::PARKED_BYTES_MAX;
 use fnctl_config::node::{self, LogChoice as LogSetting};
 use fnctl_config::snapshot::Change;
 use fnctl_controller::apiserver::store::Place;
@@ -352,14 +352,11 @@ impl Parts {
 
     /// Ends when a store takes nothing any more, with which one and why. A full disk is no such reason: it passes.
     pub(crate) async fn store_failure(&self) -> String {
-        loop {
-            let api = || Some(format!("the API objects: {}", self.api.failure()?));
-            let key_values = || Some(format!("the key-value stores: {}", self.key_values.failure()?));
-            let events = self.brokers.failure().or_else(|| self.buckets.failure());
-            if let Some(failure) = events.or_else(api).or_else(key_values) {
-                return failure;
-            }
-            tokio::time::sleep(STORE_WATCH_INTERVAL).await;
+        tokio::select! {
+            said = self.brokers.failed() => said,
+            said = self.buckets.failed() => said,
+            reason = self.api.failed() => format!("the API objects: {reason}"),
+            reason = self.key_values.failed() => format!("the key-value stores: {reason}"),
         }
     }
 

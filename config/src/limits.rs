@@ -287,8 +287,6 @@ pub const EVENT_LOG_FREE_BYTES_MIN: u64 = 256 << 20;
 pub const EVENT_LOG_NOTE_INTERVAL: Duration = Duration::from_secs(1);
 /// Time between two looks at what a broker's log may let go.
 pub const RETENTION_INTERVAL: Duration = Duration::from_secs(30);
-/// How often a node looks whether a store failed for good: it ends within a second, and a supervisor starts it again.
-pub const STORE_WATCH_INTERVAL: Duration = Duration::from_millis(250);
 /// Notes kept per broker on answers of subscribers, for `event why`. Above it: the oldest goes.
 pub const DELIVERY_NOTES_KEPT: usize = 10_000;
 

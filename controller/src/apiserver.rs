@@ -129,9 +129,9 @@ impl ApiServer {
         &self.shared.token
     }
 
-    /// Why the store takes no writes any more; none while it can. Then the node should stop: only a start helps.
-    pub fn failure(&self) -> Option<String> {
-        self.shared.store.failure()
+    /// Waits until the store takes no writes any more, and answers why. Then the node should stop: only a start helps.
+    pub async fn failed(&self) -> String {
+        self.shared.store.failed().await
     }
 
     /// Ends all watches, so that a node can stop without waiting for them. New ones end at once.

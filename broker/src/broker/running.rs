@@ -178,10 +178,12 @@ impl Running {
         }
     }
 
-    /// Why its log takes nothing any more.
-    pub(super) fn failure(&self) -> Option<String> {
-        let reason = self.segments.as_ref()?.failure()?;
-        Some(format!("the event log of broker {}: {reason}", self.broker().key))
+    /// Why its log takes nothing any more, as soon as it does so.
+    pub(super) async fn failed(&self) -> String {
+        match &self.segments {
+            Some(segments) => format!("the event log of broker {}: {}", self.broker().key, segments.failed().await),
+            None => std::future::pending().await,
+        }
     }
 
     pub(super) async fn metrics(&self) -> Metrics {

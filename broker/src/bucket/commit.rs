@@ -24,9 +24,9 @@ use jiff::Timestamp;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use tokio::runtime::Runtime;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{SetOnce, oneshot, watch};
 
 /// A change of the store that was asked for.
 #[derive(Debug)]
@@ -141,7 +141,7 @@ pub(super) struct Committer {
     pub(super) log: Arc<SegmentLog>,
     /// How far readers of the changes may go.
     pub(super) shown: watch::Sender<Vec<Position>>,
-    pub(super) failed: Arc<OnceLock<String>>,
+    pub(super) failed: Arc<SetOnce<String>>,
     /// For the log's answers, which are futures.
     pub(super) runtime: Runtime,
 }

@@ -77,9 +77,9 @@ impl BucketNode {
         &self.sources
     }
 
-    /// Which store takes nothing any more, and why: see [`Buckets::failure`].
-    pub fn failure(&self) -> Option<String> {
-        Some(format!("the buckets: {}", self.buckets.failure()?))
+    /// Waits until a store takes nothing any more, and answers which one and why: see [`Buckets::failure`].
+    pub async fn failed(&self) -> String {
+        format!("the buckets: {}", self.buckets.failed().await)
     }
 
     /// Takes a change of a BucketSource over; other kinds are ignored.

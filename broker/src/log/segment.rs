@@ -188,6 +188,11 @@ impl SegmentLog {
         self.shared.failed.get().cloned()
     }
 
+    /// The same as soon as there is one.
+    pub(crate) async fn failed(&self) -> String {
+        self.shared.failed.wait().await.clone()
+    }
+
     /// Counts, cheap enough for each scrape.
     pub fn stats(&self) -> Stats {
         self.shared.stats()

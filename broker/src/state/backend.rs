@@ -6,13 +6,15 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use tokio::sync::SetOnce;
 
 /// Opens the file of a database. A new one is made under another name and renamed when it is whole, since a database
 /// that was cut off while being made cannot be told from a damaged one.
-pub(super) fn prepare(vfs: &Arc<dyn Vfs>, path: &Path) -> io::Result<Storage> {
+pub(super) fn prepare(vfs: &Arc<dyn Vfs>, path: &Path, broken: &Arc<SetOnce<String>>) -> io::Result<Storage> {
+    let storage = |file| Storage::new(file, Arc::clone(broken));
     match vfs.open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        opened => return opened.map(Storage::new),
+        opened => return opened.map(storage),
     }
     let unfinished = path.with_extension("new");
     match vfs.remove(&unfinished) {
@@ -20,12 +22,12 @@ pub(super) fn prepare(vfs: &Arc<dyn Vfs>, path: &Path) -> io::Result<Storage> {
         _ => {}
     }
     let file = vfs.create(&unfinished)?;
-    let made = super::database::builder().create_with_backend(Storage::new(file)).map_err(io::Error::other)?;
+    let made = super::database::builder().create_with_backend(storage(file)).map_err(io::Error::other)?;
     drop(made);
     vfs.open(&unfinished)?.sync_all()?;
     vfs.rename(&unfinished, path)?;
     vfs.sync_directory(parent(path))?;
-    vfs.open(path).map(Storage::new)
+    vfs.open(path).map(storage)
 }
 
 /// What went wrong first.
@@ -42,12 +44,14 @@ pub(super) enum Trouble {
 pub(super) struct Storage {
     file: Arc<dyn File>,
     trouble: Arc<OnceLock<Trouble>>,
+    /// Told where the trouble is none that passes.
+    broken: Arc<SetOnce<String>>,
     retired: Arc<AtomicBool>,
 }
 
 impl Storage {
-    fn new(file: Arc<dyn File>) -> Self {
-        Self { file, trouble: Arc::default(), retired: Arc::default() }
+    fn new(file: Arc<dyn File>, broken: Arc<SetOnce<String>>) -> Self {
+        Self { file, trouble: Arc::default(), broken, retired: Arc::default() }
     }
 
     pub(super) fn trouble(&self) -> Option<&Trouble> {
@@ -68,7 +72,11 @@ impl Storage {
 
     fn note(&self, trouble: Trouble) {
         // Only the first one tells what happened.
-        let _ = self.trouble.set(trouble);
+        if self.trouble.set(trouble.clone()).is_ok()
+            && let Trouble::Broken(reason) = trouble
+        {
+            let _ = self.broken.set(reason);
+        }
     }
 
     fn note_broken(&self, error: &io::Error) {

@@ -14,6 +14,7 @@ use redb::{Durability, ReadTransaction, ReadableDatabase as _, WriteTransaction}
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use tokio::sync::SetOnce;
 
 /// A change that is done again where a crash or a full disk took it: it must not depend on how often it was done.
 pub(crate) type Redo = Box<dyn Fn(&WriteTransaction) -> Result<(), StateError> + Send>;
@@ -21,6 +22,8 @@ pub(crate) type Redo = Box<dyn Fn(&WriteTransaction) -> Result<(), StateError> +
 pub(super) struct Database {
     place: Option<(Arc<dyn Vfs>, PathBuf)>,
     opened: RwLock<Opened>,
+    /// Why nothing can be written any more.
+    broken: Arc<SetOnce<String>>,
     /// What was committed since the last sync. Locked while something is written.
     unsynced: Mutex<Vec<Redo>>,
 }
@@ -35,10 +38,12 @@ struct Opened {
 impl Database {
     /// Opens the file, making it where there is none.
     pub(super) fn open(vfs: &Arc<dyn Vfs>, path: &Path) -> Result<Self, StateError> {
-        let opened = Opened::open(vfs, path)?;
+        let broken = Arc::default();
+        let opened = Opened::open(vfs, path, &broken)?;
         Ok(Self {
             place: Some((Arc::clone(vfs), path.to_owned())),
             opened: RwLock::new(opened),
+            broken,
             unsynced: Mutex::default(),
         })
     }
@@ -46,7 +51,7 @@ impl Database {
     pub(super) fn in_memory() -> Result<Self, StateError> {
         let database = Arc::new(builder().create_with_backend(InMemoryBackend::new())?);
         let opened = RwLock::new(Opened { database, storage: None });
-        Ok(Self { place: None, opened, unsynced: Mutex::default() })
+        Ok(Self { place: None, opened, broken: Arc::default(), unsynced: Mutex::default() })
     }
 
     pub(super) fn begin_read(&self) -> Result<ReadTransaction, StateError> {
@@ -87,10 +92,12 @@ impl Database {
 
     /// Why nothing can be written any more; none while a write can succeed.
     pub(super) fn failure(&self) -> Option<String> {
-        match self.opened().trouble() {
-            Some(Trouble::Broken(reason)) => Some(reason),
-            Some(Trouble::Full) | None => None,
-        }
+        self.broken.get().cloned()
+    }
+
+    /// The same as soon as there is one.
+    pub(super) async fn broken(&self) -> String {
+        self.broken.wait().await.clone()
     }
 
     /// The right to write, in a database that can be written.
@@ -135,7 +142,7 @@ impl Database {
         if let Some(storage) = self.opened().storage {
             storage.retire();
         }
-        let again = Opened::open(vfs, path).and_then(|opened| opened.redo(unsynced).map(|()| opened));
+        let again = Opened::open(vfs, path, &self.broken).and_then(|opened| opened.redo(unsynced).map(|()| opened));
         let again = again.map_err(|error| {
             tracing::warn!(path = %path.display(), %error, "the disk is full, and what is there cannot be read now");
             StateError::Full
@@ -156,8 +163,8 @@ impl fmt::Debug for Database {
 }
 
 impl Opened {
-    fn open(vfs: &Arc<dyn Vfs>, path: &Path) -> Result<Self, StateError> {
-        let storage = backend::prepare(vfs, path)
+    fn open(vfs: &Arc<dyn Vfs>, path: &Path, broken: &Arc<SetOnce<String>>) -> Result<Self, StateError> {
+        let storage = backend::prepare(vfs, path, broken)
             .map_err(|source| StateError::File { path: path.display().to_string(), source })?;
         let database = builder().create_with_backend(storage.clone())?;
         Ok(Self { database: Arc::new(database), storage: Some(storage) })

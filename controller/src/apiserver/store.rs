@@ -156,9 +156,9 @@ impl Store {
         kept.iter().find(|(_, snapshot)| snapshot.version == version).map(|(_, snapshot)| snapshot.clone())
     }
 
-    /// Why no write succeeds any more; none while one can. Then the node should stop: only a start helps.
-    pub fn failure(&self) -> Option<String> {
-        self.database.failure()
+    /// Waits until no write succeeds any more, and answers why. Then the node should stop: only a start helps.
+    pub async fn failed(&self) -> String {
+        self.database.broken().await
     }
 
     /// The newest version whose events are all in the rings.

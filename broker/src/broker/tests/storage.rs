@@ -5,6 +5,7 @@ use crate::event::stored;
 use crate::ingress::Refused;
 use crate::log::AppendError;
 use crate::vfs::simulated::{Fault, Simulated};
+use std::pin::pin;
 
 #[tokio::test(start_paused = true)]
 async fn where_parked_events_have_no_room_they_wait_and_are_not_tried_again() {
@@ -63,12 +64,13 @@ async fn a_log_that_failed_is_named_and_a_full_disk_is_none() {
     node.send("0", "x").await;
     let full = publish_at(&node, &disk, Fault::NoSpace).await;
     assert!(matches!(full, Err(Refused::Log(AppendError::Full { .. }))), "{full:?}");
-    assert_eq!(node.brokers.failure(), None);
+    let mut told = pin!(node.brokers.failed());
+    assert_eq!(told.as_mut().now_or_never(), None);
     node.send("2", "x").await;
 
     let failed = publish_at(&node, &disk, Fault::Eio).await;
     assert!(matches!(failed, Err(Refused::Log(AppendError::Failed(_)))), "{failed:?}");
-    let said = node.brokers.failure().unwrap();
+    let said = told.await;
     assert!(said.starts_with("the event log of broker default/main: ") && said.contains("EIO"), "{said}");
     node.brokers.drain().await;
 }
@@ -77,11 +79,13 @@ async fn a_log_that_failed_is_named_and_a_full_disk_is_none() {
 async fn a_state_that_failed_is_named() {
     let disk = Simulated::new(1);
     let node = on_disk(&disk).await;
+    let mut told = pin!(node.brokers.failed());
+    assert_eq!(told.as_mut().now_or_never(), None);
     disk.fail(disk.calls() + 1, Fault::Eio);
     let mut failing = trigger("a", "x");
     failing.uid = "uid-of-a".to_owned();
     assert!(node.brokers.apply(&Change::Trigger(Arc::new(failing))).await.is_err());
-    let said = node.brokers.failure().unwrap();
+    let said = told.now_or_never().unwrap();
     assert!(said.starts_with("the brokers' state: ") && said.contains("EIO"), "{said}");
     node.brokers.drain().await;
 }
@@ -100,7 +104,7 @@ async fn apply_again(change: &Change, prepare: impl AsyncFn(&Node), check: impl 
         let applied = node.brokers.apply(change).await;
         let is_over = disk.calls() < before + call;
         disk.heal();
-        if node.brokers.failure().is_none() {
+        if node.brokers.failed().now_or_never().is_none() {
             if applied.is_err() {
                 refused += 1;
                 node.brokers.apply(change).await.unwrap();

@@ -8,8 +8,8 @@ use crate::log::{Position, ReadError, Stored};
 use bytes::Bytes;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use tokio::sync::watch;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::{SetOnce, watch};
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -17,7 +17,7 @@ pub(super) struct Shared {
     tail: Mutex<Tail>,
     pub(super) next: watch::Sender<Vec<Position>>,
     /// Why the log takes nothing any more.
-    pub(super) failed: OnceLock<String>,
+    pub(super) failed: SetOnce<String>,
     pub(super) counters: Counters,
     start: AtomicU64,
 }
@@ -40,7 +40,7 @@ impl Shared {
             segments: Mutex::new(segments),
             tail: Mutex::new(Tail::default()),
             next: watch::Sender::new(vec![at(next)]),
-            failed: OnceLock::new(),
+            failed: SetOnce::new(),
             counters: Counters::default(),
             start: AtomicU64::new(start),
         }

@@ -176,9 +176,11 @@ impl Writer {
 
     /// The log takes nothing any more: after an error of the disk nobody knows what is kept.
     pub(super) fn fail(&self, what: &str, error: &io::Error) -> AppendError {
-        let reason = self.shared.failed.get_or_init(|| format!("{what} failed: {error}"));
+        // Only the first one tells what happened.
+        let _ = self.shared.failed.set(format!("{what} failed: {error}"));
+        let reason = self.shared.failed.get().cloned().unwrap_or_default();
         tracing::error!(directory = %self.directory.display(), reason, "the event log failed");
-        AppendError::Failed(reason.clone())
+        AppendError::Failed(reason)
     }
 
     fn refuse_if_failed(&self) -> Result<(), AppendError> {

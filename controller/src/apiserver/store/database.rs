@@ -12,11 +12,14 @@ use super::{Error, META, OBJECTS, OWNERS, PENDING, VERSION, Version};
 use fnctl_config::limits;
 use redb::{Builder, Durability, ReadTransaction, ReadableDatabase as _, TableError, WriteTransaction};
 use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::SetOnce;
 
 #[derive(Debug)]
 pub(super) struct Database {
     disk: Box<dyn Disk>,
     opened: RwLock<Opened>,
+    /// Why nothing can be written any more.
+    broken: Arc<SetOnce<String>>,
 }
 
 #[derive(Clone, Debug)]
@@ -27,8 +30,9 @@ struct Opened {
 
 impl Database {
     pub(super) fn open(disk: Box<dyn Disk>) -> Result<Self, Error> {
-        let opened = Opened::open(&*disk)?;
-        Ok(Self { disk, opened: RwLock::new(opened) })
+        let broken = Arc::default();
+        let opened = Opened::open(&*disk, &broken)?;
+        Ok(Self { disk, opened: RwLock::new(opened), broken })
     }
 
     pub(super) fn begin_read(&self) -> Result<ReadTransaction, redb::Error> {
@@ -82,18 +86,15 @@ impl Database {
         }
     }
 
-    /// Why nothing can be written any more; none while a write can succeed.
-    pub(super) fn failure(&self) -> Option<String> {
-        match self.opened().storage.trouble() {
-            Some(Trouble::Broken(reason)) => Some(reason.clone()),
-            Some(Trouble::Full) | None => None,
-        }
+    /// Waits until nothing can be written any more, and answers why.
+    pub(super) async fn broken(&self) -> String {
+        self.broken.wait().await.clone()
     }
 
     fn reopen(&self) -> Result<(), Error> {
         let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
         opened.storage.retire();
-        *opened = Opened::open(&*self.disk)?;
+        *opened = Opened::open(&*self.disk, &self.broken)?;
         Ok(())
     }
 
@@ -103,8 +104,9 @@ impl Database {
 }
 
 impl Opened {
-    fn open(disk: &dyn Disk) -> Result<Self, Error> {
-        let storage = Watched::new(disk.open().map_err(|error| Error::Failed(error.to_string()))?);
+    fn open(disk: &dyn Disk, broken: &Arc<SetOnce<String>>) -> Result<Self, Error> {
+        let file = disk.open().map_err(|error| Error::Failed(error.to_string()))?;
+        let storage = Watched::new(file, Arc::clone(broken));
         let mut builder = Builder::new();
         builder.set_cache_size(limits::API_CACHE_BYTES);
         let database = builder.create_with_backend(storage.clone()).map_err(redb::Error::from)?;

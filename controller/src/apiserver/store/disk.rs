@@ -10,6 +10,7 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use tokio::sync::SetOnce;
 
 /// One file of a disk.
 pub trait Disk: Debug + Send + Sync {
@@ -96,12 +97,14 @@ pub(super) enum Trouble {
 pub(super) struct Watched {
     storage: Arc<dyn StorageBackend>,
     trouble: Arc<OnceLock<Trouble>>,
+    /// Told where the trouble is none that passes.
+    broken: Arc<SetOnce<String>>,
     retired: Arc<AtomicBool>,
 }
 
 impl Watched {
-    pub(super) fn new(storage: Box<dyn StorageBackend>) -> Self {
-        Self { storage: storage.into(), trouble: Arc::default(), retired: Arc::default() }
+    pub(super) fn new(storage: Box<dyn StorageBackend>, broken: Arc<SetOnce<String>>) -> Self {
+        Self { storage: storage.into(), trouble: Arc::default(), broken, retired: Arc::default() }
     }
 
     pub(super) fn trouble(&self) -> Option<&Trouble> {
@@ -130,7 +133,11 @@ impl Watched {
 
     fn note(&self, trouble: Trouble) {
         // Only the first one tells what happened.
-        let _ = self.trouble.set(trouble);
+        if self.trouble.set(trouble.clone()).is_ok()
+            && let Trouble::Broken(reason) = trouble
+        {
+            let _ = self.broken.set(reason);
+        }
     }
 }
 

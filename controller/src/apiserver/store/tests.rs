@@ -2,6 +2,7 @@
 
 use super::{Cascade, Error, Key, Operation, Outcome, Place, Preconditions, Refused, Store};
 use crate::apiserver::resource::Resource;
+use futures::FutureExt as _;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use redb::StorageBackend;
@@ -224,7 +225,7 @@ async fn a_failed_write_makes_the_store_read_only() {
     disk.fails.store(false, Ordering::Relaxed);
     let after = create(&store, config_map("after")).await;
     assert!(matches!(after, Err(Refused::Unavailable(Error::ReadOnly(_)))), "{after:?}");
-    assert!(store.failure().is_some_and(|reason| reason.contains("the disk is broken")));
+    assert!(store.failed().now_or_never().is_some_and(|reason| reason.contains("the disk is broken")));
 }
 
 /// Wherever in a commit the room ends: what was acknowledged is there and can be read at once, what was refused is not,
@@ -255,7 +256,7 @@ async fn a_full_disk_refuses_writes_and_nothing_else() {
             assert_eq!(names(&store), known, "{sectors} sectors");
             assert_eq!(store.snapshot().unwrap().version, *store.published().borrow(), "{sectors} sectors");
         }
-        assert_eq!(store.failure(), None);
+        assert_eq!(store.failed().now_or_never(), None);
         refused += reopened;
         *disk.room.lock().unwrap() = None;
         create(&store, config_map("after")).await.unwrap();
