@@ -48,6 +48,7 @@ fn own(parts: Parts) -> Router {
         .route(&format!("{broker}/why/{{event}}"), get(events::why))
         .route(&format!("{broker}/dlq"), get(events::parked))
         .route(&format!("{broker}/dlq/redrive"), post(events::redrive))
+        .route(&format!("{broker}/dlq/{{id}}"), get(events::parked_one).delete(events::drop_parked))
         .with_state(parts)
 }
 

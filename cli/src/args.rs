@@ -374,8 +374,30 @@ pub(crate) enum CheckMode {
 pub(crate) enum DlqCommand {
     /// List parked and dead-lettered events
     List(DlqFilter),
+    /// Print a parked event, and why it is parked
+    Show(DlqEntry),
     /// Deliver parked events again
     Redrive(DlqFilter),
+    /// Remove a parked event for good
+    Drop(DlqDrop),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DlqEntry {
+    /// The parked event: its ID in the list
+    pub(crate) id: String,
+    /// The broker
+    #[arg(long, default_value = "default")]
+    pub(crate) broker: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DlqDrop {
+    #[command(flatten)]
+    pub(crate) entry: DlqEntry,
+    /// It is not sent again by anybody: do it
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Args, Debug)]

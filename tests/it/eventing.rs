@@ -105,6 +105,12 @@ fn an_exhausted_event_is_parked_and_redriven() {
     assert_eq!(row["attempts"].as_array().map(Vec::len), Some(2), "one try and one retry: {row}");
     let parked = node.json(&["dlq", "list", "--trigger", "nowhere"]);
     assert_eq!(parked["attempts"], 2, "{parked}");
+    let id = parked["id"].as_str().expect("an id");
+    assert!(node.text(&["dlq", "list"]).lines().any(|row| row.starts_with(id)));
+    let whole = node.json(&["dlq", "show", id]);
+    assert_eq!((&whole["reason"], &whole["event"]["id"]), (&json!("exhausted"), &json!("lost")), "{whole}");
+    let shown = node.text(&["dlq", "show", id]);
+    assert!(shown.starts_with(&format!("{id} of trigger default/nowhere: exhausted after 2 attempts")), "{shown}");
 
     node.apply(&NOWHERE.replace(
         r#"{uri: "http://127.0.0.1:9/"}"#,
@@ -114,6 +120,35 @@ fn an_exhausted_event_is_parked_and_redriven() {
     let redriven = node.json(&["dlq", "redrive", "--trigger", "nowhere"]);
     assert_eq!(redriven["redriven"], 1, "{redriven}");
     assert_eq!(node.text(&["dlq", "list", "--trigger", "nowhere"]), "");
+}
+
+#[test]
+fn a_parked_event_is_dropped_when_that_is_meant() {
+    let node = node_with_broker();
+    node.apply(NOWHERE);
+    node.text(&["wait", "trigger/nowhere", "--for", "condition=Ready"]);
+    for id in ["one", "two"] {
+        node.json(&["event", "send", "--type", "com.example.lost", "--id", id]);
+        assert_eq!(outcome(&node, id, "nowhere")["outcome"], "parked");
+    }
+    let ids = || -> Vec<String> {
+        let listed = node.text(&["dlq", "list", "-o", "json"]);
+        let id =
+            |line: &str| serde_json::from_str::<Value>(line).expect("JSON a line")["id"].as_str().map(str::to_owned);
+        listed.lines().map(|line| id(line).expect("an id")).collect()
+    };
+    let before = ids();
+    let unsure = node.fnctl(&["dlq", "drop", &before[0]]);
+    assert_eq!(unsure.status.code(), Some(2), "{}", shown(&unsure));
+    assert!(shown(&unsure).contains("--yes") && ids() == before, "{}", shown(&unsure));
+    assert_eq!(node.json(&["dlq", "drop", &before[0], "--yes"])["dropped"], before[0].as_str());
+    assert_eq!(ids(), before[1..]);
+    for (id, code) in [(before[0].as_str(), 1), ("parked-x", 2)] {
+        for command in [&["dlq", "show", id][..], &["dlq", "drop", id, "--yes"]] {
+            let refused = node.fnctl(command);
+            assert_eq!(refused.status.code(), Some(code), "{command:?}: {}", shown(&refused));
+        }
+    }
 }
 
 /// A broker that cannot be opened says why, and becomes ready by itself when what was in its way has gone.

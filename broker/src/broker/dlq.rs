@@ -159,9 +159,9 @@ impl Brokers {
         Ok(found.await?.into_iter().map(named).collect())
     }
 
-    /// One parked event with its copy.
-    pub async fn dlq_show(&self, id: ParkedId) -> Result<ParkedEvent, DlqError> {
-        let (entry, record) = self.parked(id).await?;
+    /// One parked event of a broker with its copy.
+    pub async fn dlq_show(&self, broker: &ObjectKey, id: ParkedId) -> Result<ParkedEvent, DlqError> {
+        let (entry, record) = self.parked_of(broker, id).await?;
         let event = stored::decode(&record).map_err(|error| DlqError::Unreadable { id, reason: error.to_string() })?;
         let line = why::line(entry.position, entry.parked_at_ms, &event);
         Ok(ParkedEvent { event: Some(line), ..self.named(id, entry) })
@@ -178,16 +178,27 @@ impl Brokers {
         redrive(&running.stores, &subscription, entry.position, event)
             .await
             .map_err(|reason| DlqError::NotTaken { id, reason })?;
-        self.dlq_drop(id).await
+        self.remove(id).await
     }
 
-    /// Removes a parked event.
-    pub async fn dlq_drop(&self, id: ParkedId) -> Result<(), DlqError> {
+    /// Removes a parked event of a broker: nothing sends it again.
+    pub async fn dlq_drop(&self, broker: &ObjectKey, id: ParkedId) -> Result<(), DlqError> {
+        self.parked_of(broker, id).await?;
+        self.remove(id).await
+    }
+
+    async fn remove(&self, id: ParkedId) -> Result<(), DlqError> {
         let parked = self.shared.parked.clone();
         match blocking(move || parked.remove(&[id])).await? {
             0 => Err(DlqError::Unknown(id)),
             _ => Ok(()),
         }
+    }
+
+    async fn parked_of(&self, broker: &ObjectKey, id: ParkedId) -> Result<(Entry, bytes::Bytes), DlqError> {
+        let uid = self.shared.running(broker).map(|running| running.uid());
+        let found = self.parked(id).await?;
+        if uid.is_some_and(|uid| uid == found.0.broker) { Ok(found) } else { Err(DlqError::Unknown(id)) }
     }
 
     async fn parked(&self, id: ParkedId) -> Result<(Entry, bytes::Bytes), DlqError> {

@@ -131,15 +131,14 @@ fn trigger(name: &'static str, kind: &str) -> Trigger {
     }
 }
 
-fn broker(retry: u32) -> Change {
+fn main(retry: u32) -> Broker {
     let day = Duration::from_secs(86_400);
     let retention = Retention { age: day, bytes: 1 << 30, drop_pending: false };
-    Change::Broker(Arc::new(Broker {
-        key: key("main"),
-        uid: "broker-uid".to_owned(),
-        delivery: delivery(retry),
-        retention,
-    }))
+    Broker { key: key("main"), uid: "broker-uid".to_owned(), delivery: delivery(retry), retention }
+}
+
+fn broker(retry: u32) -> Change {
+    Change::Broker(Arc::new(main(retry)))
 }
 
 impl Node {
@@ -260,7 +259,16 @@ async fn failures_are_retried_in_knatives_rhythm_then_parked_and_redriven() {
     );
     let parked = node.brokers.dlq_list(&DlqQuery { trigger: Some(key("a")), ..DlqQuery::default() }).await.unwrap();
     assert_eq!((parked.len(), parked[0].attempts, parked[0].status), (1, 4, Some(503)));
-    node.brokers.dlq_redrive(parked[0].id).await.unwrap();
+    let id = parked[0].id;
+    let whole = serde_json::to_value(node.brokers.dlq_show(&key("main"), id).await.unwrap()).unwrap();
+    assert_eq!((&whole["reason"], &whole["event"]["id"]), (&"exhausted".into(), &"1".into()));
+    let other = key("other");
+    node.brokers
+        .apply(&Change::Broker(Arc::new(Broker { key: other.clone(), uid: "o".to_owned(), ..main(3) })))
+        .await
+        .unwrap();
+    assert!(node.brokers.dlq_show(&other, id).await.is_err() && node.brokers.dlq_drop(&other, id).await.is_err());
+    node.brokers.dlq_redrive(id).await.unwrap();
     assert!(node.brokers.dlq_list(&DlqQuery::default()).await.unwrap().is_empty());
     node.fate("1", "a", Fate::Delivered).await;
     node.brokers.drain().await;

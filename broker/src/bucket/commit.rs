@@ -23,8 +23,8 @@ use fnctl_config::limits::{BUCKET_COMMIT_WRITES_MAX, BUCKET_UPLOADS_MAX, BUCKETS
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::mpsc::Receiver;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use tokio::runtime::Runtime;
 use tokio::sync::{SetOnce, oneshot, watch};
 

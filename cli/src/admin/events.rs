@@ -7,10 +7,12 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use fnctl_broker::broker::{Brokers, DlqError, DlqQuery, End, EventPage, EventQuery, InspectError, ParkedEvent};
 use fnctl_broker::log::Position;
+use fnctl_broker::parked::InvalidParkedId;
 use fnctl_config::limits::EVENT_PAGE_MAX;
 use fnctl_config::snapshot::ObjectKey;
 use fnctl_controller::apiserver::Failure;
 use futures::stream::{self, StreamExt as _};
+use http::StatusCode;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -174,6 +176,43 @@ pub(super) async fn parked(
     let taken = taken.filter(|event| which.reason.as_ref().is_none_or(|reason| event["reason"] == json!(reason)));
     let all: Vec<Value> = entries.into_iter().map(|entry| json!(entry)).chain(taken).collect();
     lines(stream::iter(all).boxed())
+}
+
+/// One parked event, whole.
+pub(super) async fn parked_one(
+    State(parts): State<Parts>,
+    Path((namespace, broker, id)): Path<(String, String, String)>,
+) -> Response {
+    let shown = async {
+        let id = id.parse().map_err(|error| invalid(&error))?;
+        parts.brokers.dlq_show(&ObjectKey::new(namespace, broker), id).await.map_err(|error| not_parked(&error))
+    };
+    shown.await.map_or_else(|refused| refused, |entry| axum::Json(json!(entry)).into_response())
+}
+
+/// Removes a parked event for good.
+pub(super) async fn drop_parked(
+    State(parts): State<Parts>,
+    Path((namespace, broker, id)): Path<(String, String, String)>,
+) -> Response {
+    let dropped = async {
+        let known = id.parse().map_err(|error| invalid(&error))?;
+        parts.brokers.dlq_drop(&ObjectKey::new(namespace, broker), known).await.map_err(|error| not_parked(&error))
+    };
+    dropped.await.map_or_else(|refused| refused, |()| axum::Json(json!({"dropped": id})).into_response())
+}
+
+fn invalid(error: &InvalidParkedId) -> Response {
+    Failure::new(StatusCode::BAD_REQUEST, "BadRequest", error.to_string()).into_response()
+}
+
+fn not_parked(error: &DlqError) -> Response {
+    match error {
+        DlqError::Unknown(_) => no_such(&error.to_string()),
+        DlqError::NoTrigger { .. } | DlqError::Unreadable { .. } | DlqError::NotTaken { .. } | DlqError::State(_) => {
+            failed(error)
+        }
+    }
 }
 
 /// Sends every matching parked event again; what a dead-letter sink took is no longer ours to send. Those that are not taken stay, with the reason.

@@ -12,8 +12,7 @@ use std::path::PathBuf;
 const UID: &str = "0a1b2c3d-0000-4000-8000-00000000000f";
 
 fn other(uid: &str) -> Change {
-    let Change::Broker(main) = broker(3) else { panic!("a broker") };
-    Change::Broker(Arc::new(Broker { key: key("other"), uid: uid.to_owned(), ..(*main).clone() }))
+    Change::Broker(Arc::new(Broker { key: key("other"), uid: uid.to_owned(), ..main(3) }))
 }
 
 fn gone() -> Change {

@@ -25,7 +25,7 @@ async fn where_parked_events_have_no_room_they_wait_and_are_not_tried_again() {
     let parked = node.brokers.dlq_list(&DlqQuery::default()).await.unwrap();
     assert_eq!(parked.len(), 1);
 
-    node.brokers.dlq_drop(parked[0].id).await.unwrap();
+    node.brokers.dlq_drop(&key("main"), parked[0].id).await.unwrap();
     node.fate(&second, "a", Fate::Parked).await;
     let parked = node.brokers.dlq_list(&DlqQuery::default()).await.unwrap();
     assert_eq!((parked.len(), parked[0].attempts, parked[0].status), (1, 1, Some(400)));
@@ -137,8 +137,7 @@ async fn a_trigger_that_could_not_be_let_go_is_let_go_by_another_try() {
 
 #[tokio::test(start_paused = true)]
 async fn a_broker_that_could_not_be_opened_is_opened_by_another_try() {
-    let Change::Broker(main) = broker(3) else { panic!("a broker") };
-    let other = Change::Broker(Arc::new(Broker { key: key("other"), uid: "other-uid".to_owned(), ..(*main).clone() }));
+    let other = Change::Broker(Arc::new(Broker { key: key("other"), uid: "other-uid".to_owned(), ..main(3) }));
     let refused = apply_again(
         &other,
         async |node| node.add(Trigger { broker: key("other"), ..trigger("a", "x") }).await,
