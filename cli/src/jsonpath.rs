@@ -1,7 +1,8 @@
-//! kubectl's JSONPath templates, the part that scripts use: `{.a.b}`, `{.a[0].b}`, `{.items[*].metadata.name}`,
-//! `{.status.conditions[?(@.type=="Ready")].status}`, `{range .items[*]}...{end}`, literal text and `{"\n"}`.
+//! kubectl's JSONPath templates, the part that scripts use: paths as `{.a.b}`, `{range .items[*]}...{end}`, literal text and
+//! `{"\n"}`. What a path may be is told in the API server's `json_path`, whose columns are made of the same.
 
 use crate::failure::{Failure, code};
+use fnctl_controller::apiserver::json_path::{print, select};
 use serde_json::Value;
 
 /// Renders a template over a document. A path that leads nowhere prints nothing, as kubectl.
@@ -73,6 +74,10 @@ fn close(text: &str) -> Option<usize> {
     None
 }
 
+fn values<'v>(path: &str, from: &'v Value) -> Result<Vec<&'v Value>, Failure> {
+    select(path, from).map_err(|error| Failure::invalid(code::INPUT, error.to_string()))
+}
+
 /// Writes the parts up to the `{end}` of the surrounding range; answers what follows it.
 fn write<'p, 't>(mut parts: &'p [Part<'t>], at: &Value, out: &mut String) -> Result<&'p [Part<'t>], Failure> {
     while let Some((part, rest)) = parts.split_first() {
@@ -80,12 +85,12 @@ fn write<'p, 't>(mut parts: &'p [Part<'t>], at: &Value, out: &mut String) -> Res
         match part {
             Part::Text(text) => out.push_str(text),
             Part::Path(path) => {
-                let found: Vec<String> = select(path, at)?.into_iter().map(print).collect();
+                let found: Vec<String> = values(path, at)?.into_iter().map(print).collect();
                 out.push_str(&found.join(" "));
             }
             Part::Range(path) => {
                 let body = parts;
-                let items = select(path, at)?;
+                let items = values(path, at)?;
                 parts = write(body, &Value::Null, &mut String::new())?;
                 for item in items {
                     write(body, item, out)?;
@@ -95,82 +100,6 @@ fn write<'p, 't>(mut parts: &'p [Part<'t>], at: &Value, out: &mut String) -> Res
         }
     }
     Ok(parts)
-}
-
-fn print(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
-    }
-}
-
-/// The values that a path leads to.
-fn select<'v>(path: &str, from: &'v Value) -> Result<Vec<&'v Value>, Failure> {
-    let mut found = vec![from];
-    let mut rest = path.trim_start_matches(['$', '@']);
-    while !rest.is_empty() {
-        if let Some(inner) = rest.strip_prefix('[') {
-            let end = inner.find(']').ok_or_else(|| invalid(path, "a [ is not closed"))?;
-            found =
-                index(&inner[..end], &found).ok_or_else(|| invalid(path, "what stands in [ ] is not known here"))?;
-            rest = &inner[end + 1..];
-            continue;
-        }
-        rest = rest.strip_prefix('.').unwrap_or(rest);
-        let (name, more) = field(rest);
-        found = match name.as_str() {
-            "" => found,
-            "*" => found.into_iter().flat_map(children).collect(),
-            name => found.into_iter().filter_map(|value| value.get(name)).collect(),
-        };
-        rest = more;
-    }
-    Ok(found)
-}
-
-/// One field name, where `\.` stands for a dot.
-fn field(text: &str) -> (String, &str) {
-    let mut name = String::new();
-    let mut characters = text.char_indices();
-    while let Some((index, c)) = characters.next() {
-        match c {
-            '\\' => name.extend(characters.next().map(|(_, c)| c)),
-            '.' | '[' => return (name, &text[index..]),
-            c => name.push(c),
-        }
-    }
-    (name, "")
-}
-
-fn children(value: &Value) -> Vec<&Value> {
-    match value {
-        Value::Array(items) => items.iter().collect(),
-        Value::Object(fields) => fields.values().collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn index<'v>(inside: &str, from: &[&'v Value]) -> Option<Vec<&'v Value>> {
-    if inside == "*" {
-        return Some(from.iter().flat_map(|value| children(value)).collect());
-    }
-    if let Some(name) = inside.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
-        return Some(from.iter().filter_map(|value| value.get(name)).collect());
-    }
-    if let Some(test) = inside.strip_prefix("?(@.").and_then(|text| text.strip_suffix(')')) {
-        let (name, want) = test.split_once("==")?;
-        let want = want.trim().trim_matches(['"', '\'']);
-        let fits = |item: &&Value| item.get(name.trim()).is_some_and(|value| print(value) == want);
-        return Some(from.iter().flat_map(|value| children(value)).filter(fits).collect());
-    }
-    let number: i64 = inside.parse().ok()?;
-    let pick = |value: &&'v Value| {
-        let items = value.as_array()?;
-        let position = if number < 0 { items.len() as i64 + number } else { number };
-        items.get(usize::try_from(position).ok()?)
-    };
-    Some(from.iter().filter_map(pick).collect())
 }
 
 #[cfg(test)]

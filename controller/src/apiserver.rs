@@ -14,6 +14,7 @@ mod discovery;
 mod event;
 mod failure;
 mod handler;
+pub mod json_path;
 pub mod kubeconfig;
 mod list;
 pub mod logs;

@@ -1,7 +1,6 @@
 //! Objects as rows and as bare metadata: what `kubectl get` and metadata caches ask for instead of whole objects.
 
-pub(super) mod json_path;
-
+use super::json_path;
 use super::resource::Resource;
 use super::time::age;
 use fnctl_config::api::kind::{Cell, Column};
