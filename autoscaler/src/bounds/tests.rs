@@ -143,6 +143,23 @@ fn retention_keeps_the_last_instance() {
     check(&half_a_minute, UNREACHABLE, &[(active(0), Some(0), 1, Some(0), Bound::ScaleToZero, Phase::Zero)]);
 }
 
+/// These sentences stand beside the number in `fnctl describe`.
+#[test]
+fn every_bound_says_what_set_the_number() {
+    for (bound, sentence) in [
+        (Bound::Load, "the load sets the number"),
+        (Bound::Unknown, "nothing is known of the load, so nothing changes"),
+        (Bound::InitialScale, "a new revision begins with its initial scale"),
+        (Bound::MinScale, "min-scale sets the number"),
+        (Bound::MaxScale, "max-scale sets the number"),
+        (Bound::ActiveTooShort, "the last instance stays until the revision has been active for its window"),
+        (Bound::Retention, "the last instance stays for the retention period"),
+        (Bound::ScaleToZero, "nothing is needed, so the last instance goes"),
+    ] {
+        assert_eq!(bound.to_string(), sentence, "{bound:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn numbers_stay_within_the_bounds(
