@@ -292,3 +292,6 @@ pub struct Depth {
     /// Waiting for another attempt.
     pub waiting: usize,
 }
+
+#[cfg(test)]
+mod tests;
