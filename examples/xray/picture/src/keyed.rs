@@ -117,3 +117,6 @@ impl Key {
         1 + i64::from(u16::from_be_bytes([mac[0], mac[1]])) % 365
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,3 +50,6 @@ impl Object {
         key.number(&["object", &self.bucket, &self.key])
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,3 +87,6 @@ impl Rules {
         self.0.iter().find(matches).map(|rule| rule.rectangles.iter().map(area).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,3 +62,6 @@ impl Limits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,3 +29,6 @@ fn civil(ordinal: i64) -> (i64, i64, i64) {
     let (year, month) = (year + 400 * era, if month < 10 { month + 3 } else { month - 9 });
     (if month <= 2 { year + 1 } else { year }, month, day)
 }
+
+#[cfg(test)]
+mod tests;
