@@ -34,10 +34,14 @@ fn heads_beyond_the_limits_are_refused() {
     let long = format!("/{}", "a".repeat(URI_BYTES_MAX));
     assert_eq!(check(&parts(&long, &[("host", "a")])).unwrap_err().reason, Reason::UriTooLong);
     assert!(check(&parts(&long[1..], &[("host", "a")])).is_err(), "no path at all");
+    assert_eq!(check(&parts(&long[..URI_BYTES_MAX], &[("host", "a")])).as_deref(), Ok("a"), "exactly full is taken");
     let many = vec![("x", "y"); HEADERS_MAX];
     let mut crowd = parts("/", &many);
     crowd.headers.insert(HOST, HeaderValue::from_static("a"));
     assert_eq!(check(&crowd).unwrap_err().reason, Reason::HeadersTooMany);
+    let mut most = parts("/", &many[1..]);
+    most.headers.insert(HOST, HeaderValue::from_static("a"));
+    assert_eq!(check(&most).as_deref(), Ok("a"));
     for method in [Method::CONNECT, Method::TRACE] {
         let mut parts = parts("/", &[("host", "a")]);
         parts.method = method;
@@ -100,4 +104,29 @@ fn the_way_it_came_is_appended() {
         ],
     );
     assert_eq!(Peer::new("::ffff:1.2.3.4".parse().unwrap()).forwarded_for, "1.2.3.4");
+}
+
+#[test]
+fn a_host_with_a_port_is_quoted_and_an_authority_becomes_the_host() {
+    let mut parts = parts("http://a.b:8080/", &[("x-forwarded-for", "[::1], 1.2.3.4")]);
+    rewrite(&mut parts, &Peer::new([10, 0, 0, 9].into()));
+    for (name, value) in [
+        ("host", "a.b:8080"),
+        ("x-forwarded-host", "a.b:8080"),
+        ("forwarded", "for=\"[::1]\";host=\"a.b:8080\";proto=http, for=1.2.3.4, for=10.0.0.9"),
+    ] {
+        assert_eq!(parts.headers.get(name).unwrap(), value, "{name}");
+    }
+}
+
+#[test]
+fn an_answer_keeps_what_the_platform_may_say_but_for_our_own() {
+    let names =
+        ["connection", "x-named", "te", "k-revision", "forwarded", "x-fnctl-reason", "x-forwarded-host", "etag"];
+    let mut headers: HeaderMap =
+        names.iter().map(|name| (HeaderName::from_static(name), HeaderValue::from_static("x-named"))).collect();
+    strip(&mut headers, Direction::Answer);
+    let mut left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+    left.sort_unstable();
+    assert_eq!(left, ["etag", "forwarded", "k-revision", "x-forwarded-host"]);
 }

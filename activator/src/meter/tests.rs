@@ -58,11 +58,12 @@ fn totals_count_each_request_once() {
     totals.failed(Reason::Trap); // the 500 that follows is its answer
     totals.answered(StatusCode::INTERNAL_SERVER_ERROR);
     totals.failed(Reason::QueueFull);
+    totals.failed(Reason::QueueFull);
     totals.started(Duration::from_micros(500));
     totals.started(Duration::from_secs(60));
     let view = totals.view();
-    assert_eq!(view.requests(), 3);
+    assert_eq!(view.requests(), 4);
     assert_eq!(view.answered, [0, 1, 0, 0, 1]);
-    assert_eq!(view.occurred().collect::<Vec<_>>(), [(Reason::QueueFull, 1), (Reason::Trap, 1)]);
+    assert_eq!(view.occurred().collect::<Vec<_>>(), [(Reason::QueueFull, 2), (Reason::Trap, 1)]);
     assert_eq!((view.cold_starts, view.activation[1], view.activation[10]), (2, 1, 1));
 }

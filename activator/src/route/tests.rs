@@ -33,6 +33,7 @@ fn hosts_are_normalised() {
         assert_eq!(normalise(authority).as_deref(), host, "{authority:?}");
     }
     assert!(matches!(normalise("a.b:80"), Some(Cow::Borrowed(_))), "the usual case copies nothing");
+    assert!(normalise(&"a".repeat(253)).is_some() && normalise(&"a".repeat(254)).is_none());
 }
 
 #[test]
@@ -60,6 +61,8 @@ fn reserved_paths() {
         ("/-/function/ns/f//a", function("//a")),
         ("/-/function/ns", None),
         ("/-/function//f", None),
+        ("/-/function/ns/", None),
+        ("/-/broker//f", None),
         ("/-/broker/ns/f", Some(Reserved::Broker { key: ObjectKey::new("ns", "f") })),
         ("/-/broker/ns/f/", Some(Reserved::Broker { key: ObjectKey::new("ns", "f") })),
         ("/-/broker/ns/f/x", None),
@@ -116,6 +119,19 @@ fn route(name: &str, hosts: &[&str]) -> Arc<Route> {
 
 fn holder(table: &RouteTable, host: &str) -> Option<String> {
     table.by_host(host).map(|entry| entry.route.key.name.clone())
+}
+
+#[test]
+fn a_route_brings_the_headers_of_requests_that_have_none() {
+    let table = RouteTable::default();
+    table.insert(&route("f", &["a.b", "c"]));
+    table.insert(&route("g", &[]));
+    let headers = |name: &str| {
+        let entry = table.by_key(&ObjectKey::new("ns", name)).unwrap();
+        [&entry.host, &entry.prefix].map(|value| value.to_str().unwrap().to_owned())
+    };
+    assert_eq!(headers("f"), ["a.b", "/-/function/ns/f"]);
+    assert_eq!(headers("g"), ["", "/-/function/ns/g"]);
 }
 
 #[test]

@@ -150,6 +150,147 @@ fn revisions_take_turns_when_the_node_is_full() {
     assert_eq!(end(&mut floor, quiet, now), [2]);
 }
 
+/// A node whose only room is taken by the second revision, so that the first one's requests wait although it has room.
+fn full_node() -> (Node, Id, Id, Instant) {
+    let (mut floor, id, now) = node(Bounds { calls: 1, ..BOUNDS });
+    let other = floor.add(1, now);
+    for revision in [id, other] {
+        floor.wake(revision, now);
+        floor.started(revision, 0, 3, now);
+    }
+    assert!(matches!(floor.arrive(other, WAIT, now, || 100), Arrival::Admitted(_)));
+    (floor, id, other, now)
+}
+
+#[test]
+fn who_waits_for_the_node_keeps_the_revision_from_stopping() {
+    let (mut floor, id, other, now) = full_node();
+    assert!(matches!(floor.arrive(id, WAIT, now, || 1), Arrival::Queued { start: None, .. }));
+    assert_eq!(floor.stop(id, now), Err(Busy::Requests { in_flight: 0, waiting: 1 }));
+    assert_eq!(end(&mut floor, other, now), [1]);
+    assert_eq!(floor.stop(id, now), Err(Busy::Requests { in_flight: 1, waiting: 0 }));
+}
+
+#[test]
+fn a_turn_begins_with_the_first_who_waits() {
+    let (mut floor, id, other, now) = full_node();
+    let third = floor.add(2, now);
+    floor.wake(third, now);
+    floor.started(third, 0, 3, now);
+    floor.arrive(id, WAIT, now, || 1);
+    floor.arrive(third, WAIT, now, || 2);
+    assert_eq!(end(&mut floor, other, now), [1], "a revision that nobody waited for had no turn yet");
+    assert_eq!(end(&mut floor, id, now), [2]);
+}
+
+#[test]
+fn a_revision_that_is_removed_gives_up_its_turn() {
+    let (mut floor, id, other, now) = full_node();
+    floor.arrive(id, WAIT, now, || 1);
+    floor.arrive(other, WAIT, now, || 2);
+    assert_eq!(floor.retire(id, now), [1]);
+    assert_eq!(floor.remove(id), Some(0));
+    assert_eq!(end(&mut floor, other, now), [2]);
+}
+
+#[test]
+fn a_standing_says_where_a_revision_is_and_since_when() {
+    let (mut floor, id, now) = node(BOUNDS);
+    let standing = |floor: &mut Node| {
+        let Standing { state, since, in_flight, waiting, capacity } = floor.standing(id);
+        (state, since.duration_since(now).as_millis(), in_flight, waiting, capacity)
+    };
+    let at = |millis| now + Duration::from_millis(millis);
+    assert_eq!(standing(&mut floor), (State::Zero, 0, 0, 0, 0));
+    floor.arrive(id, WAIT, at(1), || 1);
+    floor.arrive(id, WAIT, at(2), || 2);
+    assert_eq!(standing(&mut floor), (State::Starting, 1, 0, 2, 0));
+    floor.started(id, 0, 1, at(3));
+    assert_eq!(standing(&mut floor), (State::Started, 3, 1, 1, 1));
+    floor.end(id, (0, Traffic::User), 2, at(4));
+    floor.end(id, (0, Traffic::User), 2, at(5));
+    floor.stop(id, at(6)).unwrap();
+    assert_eq!(standing(&mut floor), (State::Stopping, 6, 0, 0, 2));
+    assert_eq!(floor.stopped(id, 0, at(7)), None, "nobody waits");
+    assert_eq!(standing(&mut floor), (State::Zero, 7, 0, 0, 2));
+}
+
+#[test]
+fn reports_about_an_older_generation_change_nothing() {
+    let (mut floor, id, now) = node(BOUNDS);
+    floor.wake(id, now);
+    floor.started(id, 0, 1, now);
+    assert!(matches!(floor.arrive(id, WAIT, now, || 1), Arrival::Admitted(_)));
+    floor.replace(id, 7, now);
+    floor.arrive(id, WAIT, now, || 2);
+    let is = |floor: &mut Node| (floor.standing(id).state, floor.standing(id).capacity);
+    assert_eq!(waiters(floor.started(id, 0, 3, now)), [0; 0]);
+    assert_eq!(floor.stopped(id, 0, now), None);
+    assert_eq!(is(&mut floor), (State::Starting, 1));
+    assert_eq!(waiters(floor.started(id, 1, 1, now)), [0; 0], "the older one's call still counts");
+    assert_eq!(waiters(floor.end(id, (0, Traffic::User), 3, now)), [2]);
+    assert_eq!(is(&mut floor), (State::Started, 1));
+    floor.end(id, (1, Traffic::User), 2, now);
+    assert_eq!(is(&mut floor), (State::Started, 2), "its own report counts");
+    assert!(floor.failed(id, 1, "too late".into(), now).is_empty());
+    floor.started(id, 1, 3, now);
+    assert_eq!(floor.stopped(id, 1, now), None, "it was not told to stop");
+    assert_eq!(is(&mut floor), (State::Started, 2), "it runs already");
+}
+
+#[test]
+fn nobody_gets_in_where_there_is_room_but_the_end_was_said() {
+    let (mut floor, id, now) = node(BOUNDS);
+    let other = floor.add(1, now);
+    for revision in [id, other] {
+        floor.wake(revision, now);
+        floor.started(revision, 0, 3, now);
+    }
+    floor.retire(id, now);
+    assert_eq!(floor.arrive(id, WAIT, now, || 1), Arrival::Refused { why: Refused::Gone, start: None });
+    assert_eq!(floor.arrive(id, NOW, now, || 1), Arrival::Refused { why: Refused::Gone, start: None });
+    floor.close(now);
+    assert_eq!(floor.arrive(other, WAIT, now, || 1), Arrival::Refused { why: Refused::Closed, start: None });
+    let third = floor.add(2, now);
+    floor.retire(third, now);
+    assert_eq!(floor.wake(third, now), None);
+}
+
+#[test]
+fn a_request_that_gave_up_makes_room_for_the_next() {
+    let (mut floor, id, now) = node(BOUNDS);
+    let Arrival::Queued { ticket, .. } = floor.arrive(id, WAIT, now, || 1) else { panic!("no room is there") };
+    floor.arrive(id, WAIT, now, || 2);
+    floor.arrive(id, WAIT, now, || 3);
+    assert_eq!(floor.leave(id, ticket, now), Some(1));
+    assert_eq!(waiters(floor.started(id, 0, 1, now)), [2]);
+}
+
+#[test]
+fn requests_are_demand_from_their_arrival_to_their_end() {
+    let (mut floor, id, now) = node(Bounds { queue_requests: 1, ..BOUNDS });
+    let mut sampled = now;
+    let mut sample = |floor: &mut Node| {
+        sampled += Duration::from_secs(1);
+        let sample = floor.sample(id, sampled);
+        (sample.concurrency, sample.requests)
+    };
+    let Arrival::Queued { ticket, .. } = floor.arrive(id, WAIT, now, || 1) else { panic!("no room is there") };
+    floor.arrive(id, WAIT, now, || 2);
+    assert_eq!(sample(&mut floor), (1.0, 2), "one waits, one was refused; both were asked for");
+    floor.leave(id, ticket, now + Duration::from_secs(1));
+    assert_eq!(sample(&mut floor), (0.0, 0));
+    floor.arrive(id, WAIT, now + Duration::from_secs(2), || 3);
+    floor.started(id, 0, 1, now + Duration::from_secs(2));
+    assert_eq!(sample(&mut floor), (1.0, 1), "it runs");
+    floor.end(id, (0, Traffic::User), 1, now + Duration::from_secs(3));
+    assert_eq!(sample(&mut floor), (0.0, 0));
+    floor.arrive(id, WAIT, now + Duration::from_secs(4), || 4);
+    floor.arrive(id, WAIT, now + Duration::from_secs(4), || 5);
+    floor.close(now + Duration::from_secs(4));
+    assert_eq!(sample(&mut floor), (1.0, 2), "who was told to go is no demand any more");
+}
+
 #[test]
 fn probes_are_carried_but_are_no_demand() {
     let (mut floor, id, now) = node(BOUNDS);
