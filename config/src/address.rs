@@ -29,3 +29,6 @@ pub fn broker_path(broker: &ObjectKey) -> String {
 pub fn function_path(function: &ObjectKey) -> String {
     format!("{RESERVED_PREFIX}function/{}/{}", function.namespace, function.name)
 }
+
+#[cfg(test)]
+mod tests;

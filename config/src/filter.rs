@@ -31,6 +31,9 @@ pub fn parse(filters: &[Value], path: &str) -> Result<Filter, Vec<FieldError>> {
 /// The older form: attributes with the values they must equal; an empty value asks that the attribute is there.
 pub fn legacy(attributes: Option<&Value>, path: &str) -> Result<Filter, Vec<FieldError>> {
     let Some(Value::Object(attributes)) = attributes else { return Ok(Filter::All(Vec::new())) };
+    if attributes.len() > FILTER_TERMS_MAX {
+        return Err(vec![too_large(path)]);
+    }
     let mut reader = Reader { errors: Vec::new(), terms: 0 };
     let mut all = Vec::new();
     for (attribute, value) in attributes {
@@ -64,6 +67,11 @@ fn collapse(mut filters: Vec<Filter>, whole: fn(Vec<Filter>) -> Filter) -> Filte
     }
 }
 
+fn too_large(path: &str) -> FieldError {
+    let sentence = format!("filters nest at most {FILTER_DEPTH_MAX} deep and hold at most {FILTER_TERMS_MAX} terms");
+    FieldError::general(FieldErrorKind::TooLong, path, sentence)
+}
+
 struct Reader {
     errors: Vec<FieldError>,
     terms: usize,
@@ -77,9 +85,7 @@ impl Reader {
     fn one(&mut self, filter: &Value, path: &str, depth: usize) -> Option<Filter> {
         self.terms += 1;
         if depth >= FILTER_DEPTH_MAX || self.terms > FILTER_TERMS_MAX {
-            let sentence =
-                format!("filters nest at most {FILTER_DEPTH_MAX} deep and hold at most {FILTER_TERMS_MAX} terms");
-            return self.fail(FieldError::general(FieldErrorKind::TooLong, path, sentence));
+            return self.fail(too_large(path));
         }
         let Value::Object(dialects) = filter else {
             return self.fail(FieldError::general(
@@ -141,9 +147,12 @@ impl Reader {
         if map.is_empty() {
             return self.fail(FieldError::general(FieldErrorKind::Invalid, path, "expected at least one attribute"));
         }
+        self.terms += map.len();
+        if self.terms > FILTER_TERMS_MAX {
+            return self.fail(too_large(path));
+        }
         let mut all = Vec::with_capacity(map.len());
         for (attribute, value) in map {
-            self.terms += 1;
             self.attribute_name(attribute, path);
             match value.as_str() {
                 Some(value) if !value.is_empty() => all.push(make(attribute.clone(), value.to_owned())),

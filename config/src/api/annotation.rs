@@ -236,3 +236,6 @@ pub fn extensions(annotations: &Annotations, path: &str) -> Result<Extensions, V
     }
     if reader.errors.is_empty() { Ok(Extensions { reuse, cpu, grants }) } else { Err(reader.errors) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,3 +135,6 @@ fn is_qualified_name(text: &str) -> bool {
 pub(super) fn annotation_path(path: &str, key: &str) -> String {
     keyed(&join(path, "annotations"), key)
 }
+
+#[cfg(test)]
+mod tests;

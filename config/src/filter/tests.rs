@@ -54,10 +54,74 @@ fn what_is_wrong_is_named() {
     }
 }
 
+/// Only the size is wrong.
+fn is_too_large(filters: &[Value]) -> bool {
+    match parse(filters, "filters") {
+        Ok(_) => false,
+        Err(errors) => {
+            assert!(errors.iter().all(|error| error.kind == FieldErrorKind::TooLong), "{errors:?}");
+            true
+        }
+    }
+}
+
 #[test]
 fn nesting_is_bounded() {
-    let deep = (0..100).fold(json!({"exact": {"type": "a"}}), |inner, _| json!({"not": inner}));
-    assert_eq!(parse(&[deep], "filters").unwrap_err()[0].kind, FieldErrorKind::TooLong);
+    let wraps: [fn(Value) -> Value; 3] =
+        [|inner| json!({"not": inner}), |inner| json!({"all": [inner]}), |inner| json!({"any": [inner]})];
+    for wrap in wraps {
+        let nested = |depth| (1..depth).fold(json!({"exact": {"type": "a"}}), |inner, _| wrap(inner));
+        assert!(!is_too_large(&[nested(FILTER_DEPTH_MAX)]));
+        assert!(is_too_large(&[nested(FILTER_DEPTH_MAX + 1)]));
+    }
+}
+
+#[test]
+fn terms_are_bounded() {
+    let attributes =
+        |count: usize| -> Map<String, Value> { (0..count).map(|n| (format!("a{n}"), json!("x"))).collect() };
+    let of = |dialect: &str, count: usize| json!({dialect: attributes(count)});
+    // A filter is a term, and so is each of its attributes.
+    for dialect in ["exact", "prefix", "suffix"] {
+        assert!(!is_too_large(&[of(dialect, FILTER_TERMS_MAX - 1)]));
+        assert!(is_too_large(&[of(dialect, FILTER_TERMS_MAX)]));
+    }
+    let mut filters = vec![of("exact", 1); FILTER_TERMS_MAX / 2];
+    assert!(!is_too_large(&filters));
+    filters.push(json!({"all": []}));
+    assert!(is_too_large(&filters));
+    let older = |count: usize| legacy(Some(&Value::Object(attributes(count))), "a").map_err(|errors| errors[0].kind);
+    assert!(older(FILTER_TERMS_MAX).is_ok());
+    assert_eq!(older(FILTER_TERMS_MAX + 1), Err(FieldErrorKind::TooLong));
+}
+
+#[test]
+fn names_of_attributes() {
+    for (name, legal) in [("a", true), ("z9", true), ("", false), ("9z", false), ("aB", false), ("a-b", false)] {
+        assert_eq!(is_attribute_name(name), legal, "{name}");
+    }
+}
+
+#[test]
+fn forms_that_are_no_filters() {
+    let rows = [
+        (json!({"filters": "all"}), "expected an array of filters: filters"),
+        (json!({"filter": {"attributes": {"type": 1}}}), "invalid value: 1: filter.attributes[type]"),
+        (json!({"filter": {"attributes": {"Type": "a"}}}), "invalid key name \"Type\": filter.attributes"),
+        (json!({"filters": [{"exact": {}}]}), "expected at least one attribute: filters[0].exact"),
+        (
+            json!({"filters": [{"wholly-other": {}}]}),
+            "unknown filter dialect \"wholly-other\": filters[0].wholly-other",
+        ),
+    ];
+    for (spec, expected) in rows {
+        let errors = of_trigger_spec(&spec).unwrap_err();
+        assert_eq!(errors[0].to_string().lines().next(), Some(expected), "{spec}");
+    }
+    let empty = json!({"filters": null, "filter": {"attributes": {"type": "a"}}});
+    assert_eq!(of_trigger_spec(&empty), Ok(exact("type", "a")), "null is not given");
+    let given = json!({"filters": [{"exact": {"type": "a"}, "prefix": null}]});
+    assert_eq!(of_trigger_spec(&given), Ok(exact("type", "a")));
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

@@ -3,6 +3,8 @@ use crate::api::kind::by_name;
 use proptest::prelude::*;
 use serde_json::json;
 
+mod edges;
+
 /// An object of that kind, admitted or not: the object, or all sentences.
 fn admitted(name: &str, fields: Value, old: Option<&Value>) -> Result<Value, Vec<String>> {
     let kind = by_name(name).unwrap();
