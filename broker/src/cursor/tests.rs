@@ -62,6 +62,8 @@ proptest! {
             prop_assert_eq!(cursor.is_done(at(0, offset)), offset < end && known.contains(&offset));
         }
         prop_assert!(cursor.clamp(&[at(0, end)]).is_empty(), "a second time there is nothing to report");
+        let saved = serde_json::to_string(&cursor).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Cursor>(&saved).unwrap(), cursor, "what is left can be stored");
     }
 }
 

@@ -1,7 +1,8 @@
-use super::answer::{Strictness, meaning};
+use super::answer::{Remark, Strictness, meaning};
 use super::{Answered, Outcome};
 use crate::retry::Ended;
 use ::http::{HeaderMap, HeaderName, HeaderValue};
+use fnctl_config::limits::ERROR_DATA_BYTES_MAX;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -63,5 +64,60 @@ fn retry_after_is_seconds_or_a_date() {
         let found = meaning(answered(503, &[("retry-after", text)], ""), Strictness::Lenient, Timestamp::UNIX_EPOCH);
         let Ended::Refused { retry_after, .. } = found.ended else { panic!("{found:?}") };
         assert_eq!(retry_after, seconds.map(Duration::from_secs), "{text}");
+    }
+}
+
+#[test]
+fn what_is_kept_of_an_answer_is_bounded_and_named() {
+    let understood = |outcome| meaning(outcome, Strictness::Lenient, Timestamp::UNIX_EPOCH);
+    let failed = |reason: &str| Outcome::Failed { reason: reason.to_owned(), duration: Duration::from_millis(7) };
+    let broken: &[_] = &[("ce-specversion", "1.0"), ("ce-id", "r")];
+    // Outcome, status, remark, note and what a dead-letter sink is told.
+    for (outcome, status, remark, note, data) in [
+        (answered(200, &[], ""), Some(200), Remark::None, None, ""),
+        (answered(200, EVENT, "data"), Some(200), Remark::None, None, ""),
+        (answered(202, &[], ""), Some(202), Remark::None, None, ""),
+        (answered(202, &[], "x"), Some(202), Remark::IgnoredBody, Some("the body of a 202 is never a reply"), ""),
+        (answered(200, &[], "x"), Some(200), Remark::NoEvent, Some("the answer's body of 1 bytes is no event"), ""),
+        (answered(200, broken, "x"), Some(200), Remark::InvalidReply, Some("the reply is not a valid event: "), "x"),
+        (answered(199, &[], "x"), Some(199), Remark::Status, Some("the subscriber answered 199"), "x"),
+        (answered(300, &[], "x"), Some(300), Remark::Status, Some("the subscriber answered 300"), "x"),
+        (failed("reset"), None, Remark::Unanswered, Some("reset"), "reset"),
+        (Outcome::Forbidden { reason: "no".to_owned() }, None, Remark::Forbidden, Some("no"), "no"),
+        (Outcome::NotAdmitted { reason: "full".to_owned() }, None, Remark::None, Some("full"), "full"),
+    ] {
+        let found = understood(outcome.clone());
+        assert_eq!(
+            (found.status, found.remark, &found.error_data[..]),
+            (status, remark, data.as_bytes()),
+            "{outcome:?}"
+        );
+        let begins = found.note.as_deref().zip(note).is_some_and(|(found, note)| found.starts_with(note));
+        assert!(begins || (found.note.is_none() && note.is_none()), "{outcome:?}: {:?}", found.note);
+    }
+    assert_eq!(understood(failed("x")).duration, Duration::from_millis(7));
+    let long = |length: usize| understood(failed(&"x".repeat(length))).error_data.len();
+    let most = ERROR_DATA_BYTES_MAX;
+    assert_eq!([long(most - 1), long(most), long(most + 1)], [most - 1, most, most]);
+    let body = |length: usize| {
+        let Outcome::Answered(answered) = answered(500, &[], "") else { unreachable!() };
+        understood(Outcome::Answered(Answered { body: vec![b'x'; length].into(), ..answered })).error_data.len()
+    };
+    assert_eq!([body(most - 1), body(most), body(most + 1)], [most - 1, most, most]);
+}
+
+#[test]
+fn what_is_said_of_an_attempt_after_a_restart() {
+    let kept = |words: &str| Some(format!("{words}; the exact words are not kept over a restart"));
+    for (remark, words) in [
+        (Remark::None, None),
+        (Remark::Status, Some("the subscriber answered 503".to_owned())),
+        (Remark::Unanswered, kept("there was no answer")),
+        (Remark::Forbidden, kept("the destination was not reached")),
+        (Remark::InvalidReply, kept("the reply is not a valid event")),
+        (Remark::NoEvent, Some("the answer's body is no event".to_owned())),
+        (Remark::IgnoredBody, Some("the body of a 202 is never a reply".to_owned())),
+    ] {
+        assert_eq!(remark.words(Some(503)), words, "{remark:?}");
     }
 }

@@ -1,4 +1,4 @@
-use super::{explain, matches};
+use super::{explain, lookup, matches};
 use crate::event::{Event, Value};
 use fnctl_config::snapshot::Filter;
 
@@ -57,5 +57,20 @@ fn verdicts_and_their_reasons() {
         let explained = explain(&filter, &event);
         assert_eq!((explained.matched, explained.reason.as_str()), (matched, reason), "{filter:?}");
         assert_eq!(matches(&filter, &event), matched, "{filter:?}");
+    }
+}
+
+#[test]
+fn older_names_mean_the_newer_attribute_where_they_are_not_there_themselves() {
+    let plain = Event::new("1", "/s", "t").unwrap();
+    let newer = plain.clone().with("dataschema", "http://new").unwrap();
+    let newer = newer.with_data("Text/HTML ; charset=utf-8", "x").unwrap();
+    let own = newer.clone().with("schemaurl", "http://old").unwrap().with("datamediatype", "own").unwrap();
+    for (event, schema, media) in
+        [(&plain, None, None), (&newer, Some("http://new"), Some("Text/HTML")), (&own, Some("http://old"), Some("own"))]
+    {
+        assert_eq!(lookup(event, "schemaurl").as_deref(), schema);
+        assert_eq!(lookup(event, "datamediatype").as_deref(), media);
+        assert_eq!(lookup(event, "dataschema").is_some(), schema.is_some());
     }
 }

@@ -64,3 +64,21 @@ fn only_what_is_filed_under_the_events_values_is_evaluated() {
     assert_eq!(index.candidates(&event).count(), 1);
     assert_eq!(index.matches(&event).collect::<Vec<_>>(), [&7]);
 }
+
+#[test]
+fn alternatives_are_filed_under_each_of_their_values() {
+    let exact = |attribute: &str, value: String| Filter::Exact { attribute: attribute.to_owned(), value };
+    let filter = |number: usize| {
+        let second = vec![exact("type", format!("u{number}")), exact("source", "same".to_owned())];
+        Filter::Any(vec![exact("type", format!("t{number}")), Filter::All(second)])
+    };
+    let mut entries: Vec<_> = (0..1_000).map(|number| (number, filter(number))).collect();
+    // These have no attribute in common: any event may match.
+    entries.push((1_000, Filter::Any(vec![exact("type", "t7".to_owned()), exact("subject", "s".to_owned())])));
+    let index = Index::new(entries);
+    for (kind, candidates, matching) in [("t7", 2, &[7, 1_000][..]), ("u7", 2, &[7]), ("v", 1, &[])] {
+        let event = Event::new("1", "same", kind).unwrap();
+        assert_eq!(index.candidates(&event).count(), candidates, "{kind}");
+        assert_eq!(index.matches(&event).copied().collect::<Vec<_>>(), matching, "{kind}");
+    }
+}

@@ -191,11 +191,34 @@ fn a_change_is_the_event_of_the_published_mapping() {
         assert_eq!(event.attribute(name).as_deref(), Some(value), "{name}");
     }
     let data: serde_json::Value = serde_json::from_slice(event.data()).unwrap();
-    assert_eq!(data["s3"]["object"]["key"], "in/a+b%2B%C3%A9");
-    assert_eq!(data["s3"]["configurationId"], "default/source");
-    let mut second = change(Action::Delete, "line\nbreak");
+    let record = serde_json::json!({
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": "us-east-1",
+        "eventTime": "2026-11-21T08:25:43.921Z",
+        "eventName": "ObjectCreated:Put",
+        "userIdentity": {"principalId": "p"},
+        "requestParameters": {"sourceIPAddress": ""},
+        "responseElements": {"x-amz-request-id": "REQUEST", "x-amz-id-2": "host"},
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "configurationId": "default/source",
+            "bucket": {
+                "name": "bucket",
+                "ownerIdentity": {"principalId": "fnctl"},
+                "arn": "arn:aws:s3:::bucket",
+            },
+            "object": {"key": "in/a+b%2B%C3%A9", "size": 3, "eTag": "e", "sequencer": "000000000000001F"},
+        },
+    });
+    assert_eq!(data, record);
+    let mut second = BucketChange { size: None, etag: None, ..change(Action::Delete, "line\nbreak") };
     second.origin.part = Some(2);
     let event = to_event(&second, "s").unwrap();
+    assert_eq!(event.kind(), "com.amazonaws.s3.ObjectRemoved:Delete");
+    let data: serde_json::Value = serde_json::from_slice(event.data()).unwrap();
+    let object = serde_json::json!({"key": "line%0Abreak", "sequencer": "000000000000001F"});
+    assert_eq!(data["s3"]["object"], object, "what is gone has no size");
     assert_eq!(event.id(), "REQUEST.host.2");
     assert_eq!(event.attribute("subject").as_deref(), Some("line%0Abreak"));
 }
