@@ -164,9 +164,10 @@ impl Lane {
             // Without a key all events share one lane.
             Order::ByKey => Some(event.attribute(PARTITION_KEY).map(|key| key.into_owned()).unwrap_or_default()),
         };
+        let is_first = self.is_first(key.as_ref());
         let mut item = Item { position, event: Some(Arc::clone(event)), history: History::default(), key };
         match self.saved.remove(&position) {
-            Some((history, due)) if due > now => {
+            Some((history, due)) if due > now && is_first => {
                 item.history = history;
                 self.wait(item, due);
             }
@@ -176,6 +177,13 @@ impl Lane {
                 self.backlog.push_back(item);
             }
         }
+    }
+
+    /// Whether no earlier event of this key is owed. After a crash there may be some that were settled and not saved as such:
+    /// they go again, and before a later one whose attempts were saved.
+    fn is_first(&self, key: Option<&String>) -> bool {
+        let Some(key) = key else { return true };
+        !self.busy.contains(key) && self.backlog.iter().all(|earlier| earlier.key.as_ref() != Some(key))
     }
 
     /// Nothing before `position` is for this trigger, apart from what was offered.

@@ -290,6 +290,31 @@ fn a_saved_attempt_holds_its_key() {
 }
 
 #[test]
+fn an_earlier_event_of_a_key_goes_before_a_saved_attempt() {
+    let now = Instant::now();
+    let retry = |offset, due: Duration| {
+        let saved = Retry { position: at(offset), attempts: 1, next_at_ms: 0, last_error: String::new() };
+        (saved, now + due)
+    };
+    // The first one had been settled, and the crash came before that was saved.
+    for (saved, turns) in [
+        (vec![retry(1, SECOND)], [now, now + SECOND]),
+        (vec![retry(0, 2 * SECOND), retry(1, SECOND)], [now + 2 * SECOND, now + 2 * SECOND]),
+    ] {
+        let mut lane = Lane::new(Order::ByKey, Cursor::new(&[at(0)]), saved);
+        (0..2).for_each(|offset| assert_eq!(lane.offer(at(offset), &event("a"), now), Offer::Taken));
+        if turns[0] > now {
+            assert_eq!(started(&mut lane, now + SECOND), [], "the later one would be due");
+        }
+        assert_eq!(started(&mut lane, turns[0]), [at(0)]);
+        assert_eq!(started(&mut lane, turns[1]), []);
+        lane.ended(at(0), Ended::Settled);
+        let jobs = lane.start(turns[1]);
+        assert_eq!((positions(&jobs), jobs[0].history.attempts), (vec![at(1)], 1));
+    }
+}
+
+#[test]
 fn what_the_log_dropped_is_passed() {
     let (mut lane, now) = (lane(Order::Unordered), Instant::now());
     lane.offer(at(1), &event(""), now);
