@@ -1,9 +1,12 @@
 use super::*;
+use flow::{Outcome, Rejected, Research, Scored};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use store::Failure;
-use xray_picture::decode::{PIXELS_MAX, decode};
+use xray_picture::anonymise::Label;
+use xray_picture::decode::{Format, PIXELS_MAX, decode};
 use xray_picture::phantom::{Kind, Patient, Phantom};
+use xray_picture::verdict::Verdict;
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const RULES: &str = r#"[{"format":"dicom","manufacturer":"fnctl phantom","rectangles":[[0,0.875,0.44,1]]}]"#;
@@ -12,6 +15,8 @@ const RULES: &str = r#"[{"format":"dicom","manufacturer":"fnctl phantom","rectan
 #[derive(Default)]
 struct Memory {
     objects: RefCell<BTreeMap<(String, String), Vec<u8>>>,
+    /// What it says of every object's size, where that is not what it has.
+    size: Option<u64>,
     down: bool,
 }
 
@@ -36,7 +41,7 @@ impl Memory {
 impl Store for Memory {
     fn size(&self, bucket: &str, key: &str) -> Result<Option<u64>, Failure> {
         let at = self.check(bucket, key)?;
-        Ok(self.objects.borrow().get(&at).map(|bytes| bytes.len() as u64))
+        Ok(self.objects.borrow().get(&at).map(|bytes| self.size.unwrap_or(bytes.len() as u64)))
     }
 
     fn get(&self, bucket: &str, key: &str) -> Result<Vec<u8>, Failure> {
@@ -245,4 +250,127 @@ fn keys_are_decoded_once() {
         let Ok(Notice::Created(notification)) = notification::read(&request) else { panic!("{raw}") };
         assert_eq!((notification.object.key.as_str(), notification.object.sequencer.as_str()), (key, "0055"));
     }
+}
+
+#[test]
+fn an_object_beyond_the_limit_is_not_read() {
+    let reason = |size: u64| {
+        let memory = Memory { size: Some(size), ..Memory::with("a", b"hello") };
+        let response = handle(&created("a"), setting, &memory);
+        let data: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
+        data["reason"].as_str().unwrap().to_owned()
+    };
+    let most = flow::OBJECT_BYTES_MAX;
+    assert_eq!(most, 48 * 1024 * 1024);
+    assert!(reason(most).contains("neither"), "it was read");
+    assert_eq!(reason(most + 1), format!("the object has {} bytes, the limit is {most} bytes", most + 1));
+}
+
+#[test]
+fn nothing_is_made_of_what_was_made_here() {
+    for (name, bucket) in [
+        ("XRAY_BUCKET_PROCESSED", "xray-processed"),
+        ("XRAY_BUCKET_RESEARCH", "xray-research"),
+        ("XRAY_BUCKET_ARCHIVE", "xray-archive"),
+    ] {
+        let settings = Settings::read(setting).unwrap();
+        assert!(settings.is_output(bucket), "the default");
+        let settings =
+            Settings::read(|asked| if asked == name { Some("other".into()) } else { setting(asked) }).unwrap();
+        assert!(settings.is_output("other") && !settings.is_output(bucket) && !settings.is_output("xray-in"), "{name}");
+    }
+}
+
+#[test]
+fn settings_that_are_not_given_have_their_defaults() {
+    let with = |name: &'static str, value: &'static str| {
+        Settings::read(move |asked| if asked == name { Some(value.into()) } else { setting(asked) })
+    };
+    let default = with("", "").unwrap();
+    assert_eq!((default.pixels_max, default.service.as_str()), (10_000_000, "xray"));
+    assert_eq!((default.chosen, default.copies.label), (Some(Verdict::Unsure), Label::Number));
+    assert_eq!((default.limits.normal_below(), default.limits.pneumonia_above()), (0.60, 0.80));
+    assert_eq!(with("XRAY_RESEARCH", " ").unwrap().chosen, Some(Verdict::Unsure), "blank is not given");
+    assert_eq!(with("XRAY_RESEARCH", " none ").unwrap().chosen, None);
+    assert_eq!(with("XRAY_RESEARCH", "unsure").unwrap().chosen, Some(Verdict::Unsure));
+    assert_eq!(with("XRAY_LABEL", "none").unwrap().copies.label, Label::None);
+    assert_eq!(with("XRAY_LABEL", " number ").unwrap().copies.label, Label::Number);
+    assert_eq!(with("XRAY_NORMAL_BELOW", " 0.7 ").unwrap().limits.normal_below(), 0.7);
+    assert_eq!(with("K_SERVICE", "other").unwrap().service, "other");
+    for (megapixels, pixels) in
+        [("1", Some(1_000_000)), (" 99 ", Some(99_000_000)), ("0", None), ("100", None), ("x", None)]
+    {
+        let found = with("XRAY_MEGAPIXELS_MAX", megapixels).map(|settings| settings.pixels_max);
+        assert_eq!(found.as_ref().ok(), pixels.as_ref(), "{megapixels}");
+        assert!(found.err().is_none_or(|wrong| wrong.to_string().ends_with("must be a whole number from 1 to 99")));
+    }
+}
+
+#[test]
+fn a_notification_is_read_as_stores_write_it() {
+    let noticed = |kind: &str, change: &dyn Fn(&mut serde_json::Value)| {
+        let mut request = created("a");
+        request.headers.iter_mut().filter(|(name, _)| name == "ce-type").for_each(|(_, value)| *value = kind.into());
+        let mut record: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+        change(&mut record);
+        request.body = record.to_string().into_bytes();
+        notification::read(&request).unwrap()
+    };
+    let same = |_: &mut serde_json::Value| {};
+    for (kind, is_created) in [
+        ("com.amazonaws.s3.ObjectCreated:Put", true),
+        ("com.amazonaws.ObjectCreated:Put", true),
+        ("com.amazonaws.s3:ObjectCreated:Copy", true),
+        ("com.amazonaws.s3.ObjectRemoved:Delete", false),
+        ("s3.ObjectCreated:Put", false),
+    ] {
+        assert_eq!(matches!(noticed(kind, &same), Notice::Created(_)), is_created, "{kind}");
+    }
+    let read = |change: &dyn Fn(&mut serde_json::Value)| match noticed("com.amazonaws.s3.ObjectCreated:Put", change) {
+        Notice::Created(notification) => notification,
+        Notice::Ignored => panic!("an object was created"),
+    };
+    let version = |sequencer, version, etag| {
+        let object = serde_json::json!({"key": "a", "sequencer": sequencer, "versionId": version, "eTag": etag});
+        read(&move |record| record["s3"]["object"] = object.clone()).object.sequencer
+    };
+    assert_eq!(version(Some("s"), Some("v"), Some("e")), "s");
+    assert_eq!(version(None, Some("v"), Some("e")), "v");
+    assert_eq!(version(None, None, Some("e")), "e");
+    assert_eq!(version(None, None, None), "");
+    for (time, is_time) in [
+        ("2026-01-02T03:04:05Z", true),
+        ("2026-01-02T03:04:05.123456789+01:00", true),
+        ("2026-01-02T03:04:05", false),
+        ("2026-01-02T03:04:05.1234567890+01:00", false),
+        ("2026-01-02T03:04:05 Greta", false),
+    ] {
+        let found = read(&|record| record["eventTime"] = time.into()).time;
+        assert_eq!(found.as_deref(), Some(time).filter(|_| is_time), "{time}");
+    }
+}
+
+#[test]
+fn the_log_says_what_came_out() {
+    let line = |change: &dyn Fn(&mut Scored)| {
+        let score = Err(xray_picture::scorer::Degenerate::NoLungs);
+        let mut scored = Scored {
+            verdict: Verdict::Unsure,
+            score,
+            format: Format::Png,
+            size: (30, 20),
+            processed: "p".into(),
+            archived: "a".into(),
+            research: Research::NotChosen,
+        };
+        change(&mut scored);
+        Outcome::Scored(Box::new(scored)).to_string()
+    };
+    let reason = xray_picture::scorer::Degenerate::NoLungs.to_string();
+    assert_eq!(line(&|_| {}), format!("unsure, no risk: {reason}, png 30 x 20"));
+    let stored = line(&|scored| scored.research = Research::Stored("key".into()));
+    assert_eq!(stored, format!("unsure, no risk: {reason}, png 30 x 20, copied for research"));
+    let refused = line(&|scored| scored.research = Research::Refused("why".into()));
+    assert_eq!(refused, format!("unsure, no risk: {reason}, png 30 x 20, not copied for research: why"));
+    assert_eq!(Outcome::Rejected(Rejected::Gone).to_string(), "rejected: the object is gone");
 }
