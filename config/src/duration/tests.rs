@@ -15,7 +15,8 @@ fn iso_forms() {
 #[test]
 fn go_forms() {
     let rows = [("10s", 10_000), ("1m30s", 90_000), ("500ms", 500), ("1.5h", 5_400_000), ("0", 0), ("0s", 0)];
-    for (text, millis) in rows {
+    let small = [("2000us", 2), ("3000µs", 3), ("4000000ns", 4), ("1s5ms", 1_005)];
+    for (text, millis) in rows.into_iter().chain(small) {
         assert_eq!(parse_go(text), Ok(Duration::from_millis(millis)), "{text}");
     }
     for text in ["", "10", "s", "-1s", "1 s", "1d", "1..s", "1e9h"] {

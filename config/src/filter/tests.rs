@@ -90,6 +90,9 @@ fn terms_are_bounded() {
     assert!(!is_too_large(&filters));
     filters.push(json!({"all": []}));
     assert!(is_too_large(&filters));
+    let bare = |count: usize| vec![json!({"all": []}); count];
+    assert!(!is_too_large(&bare(FILTER_TERMS_MAX)));
+    assert!(is_too_large(&bare(FILTER_TERMS_MAX + 1)));
     let older = |count: usize| legacy(Some(&Value::Object(attributes(count))), "a").map_err(|errors| errors[0].kind);
     assert!(older(FILTER_TERMS_MAX).is_ok());
     assert_eq!(older(FILTER_TERMS_MAX + 1), Err(FieldErrorKind::TooLong));

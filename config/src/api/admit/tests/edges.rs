@@ -226,7 +226,7 @@ fn a_template_with_a_name_stands_for_one_content() {
     for value in [json!({"a": "b"}), json!({"client.knative.dev/updateTimestamp": "now", "a": "b"})] {
         assert_eq!(changed("ksvc", &stored, &format!("{metadata}/annotations"), value.clone()), [""; 0], "{value}");
     }
-    let mut bare = stored.clone();
+    let mut bare = stored;
     bare["spec"]["template"]["metadata"] = json!({"name": "n-a"});
     assert_eq!(changed("ksvc", &bare, metadata, json!({"name": "n-a", "labels": {}})), [""; 0]);
     let generated = |name: &str| changed("ksvc", &bare, metadata, json!({"name": "n-a", "generateName": name}));
