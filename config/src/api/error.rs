@@ -138,3 +138,6 @@ pub fn keyed(parent: &str, key: &str) -> String {
 fn join_all(parent: &str, fields: &[&str]) -> String {
     fields.iter().map(|field| join(parent, field)).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests;
