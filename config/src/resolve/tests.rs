@@ -1,6 +1,6 @@
 use super::*;
 use crate::api;
-use crate::snapshot::{Destination, ObjectKey, Reuse};
+use crate::snapshot::{Backoff, Destination, Filter, ObjectKey, Reuse};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -159,4 +159,126 @@ fn a_broker_without_delivery_gets_knatives() {
     .unwrap();
     let found = broker(&object, &Home::default()).unwrap();
     assert_eq!((found.delivery.retry, found.delivery.backoff_delay), (10, Duration::from_millis(200)));
+}
+
+fn trigger_of(spec: &Value, annotations: &Value) -> Result<crate::snapshot::Trigger, Vec<String>> {
+    let object = json!({"apiVersion": "eventing.knative.dev/v1", "kind": "Trigger", "spec": spec,
+        "metadata": {"name": "t", "namespace": "ns", "uid": "u", "generation": 3, "annotations": annotations}});
+    let found = trigger(&serde_json::from_value(object).unwrap(), &Home::default());
+    found.map_err(|errors| errors.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn a_trigger_with_everything() {
+    let subscriber = json!({"uri": "http://x/"});
+    let older = json!({"broker": "b", "subscriber": subscriber, "filter": {"attributes": {"type": "a"}},
+        "delivery": {"retry": 2, "backoffPolicy": "linear", "timeout": "PT5S", "retryAfterMax": "PT7S"}});
+    let settings = json!({"kafka.eventing.knative.dev/delivery.order": "ordered", "fnctl.dev/strict-reply": "true"});
+    let found = trigger_of(&older, &settings).unwrap();
+    assert_eq!((&found.broker, found.generation), (&ObjectKey::new("ns", "b"), 3));
+    assert_eq!(found.filter, Filter::Exact { attribute: "type".to_owned(), value: "a".to_owned() });
+    assert_eq!((found.ordered, found.strict_reply), (true, true));
+    let delivery = found.delivery.unwrap();
+    assert_eq!((delivery.retry, delivery.backoff), (2, Backoff::Linear));
+    assert_eq!([delivery.timeout, delivery.retry_after_max], [5, 7].map(|seconds| Some(Duration::from_secs(seconds))));
+
+    let plain = json!({"broker": "b", "subscriber": subscriber, "delivery": {"retryAfterMax": "PT0S"}});
+    let unset = json!({"kafka.eventing.knative.dev/delivery.order": "unordered", "fnctl.dev/strict-reply": "false"});
+    let found = trigger_of(&plain, &unset).unwrap();
+    assert_eq!((found.ordered, found.strict_reply, found.filter), (false, false, Filter::All(Vec::new())));
+    assert_eq!(found.delivery.unwrap().retry_after_max, None, "zero is none");
+
+    let wrong =
+        json!({"broker": "b", "subscriber": {}, "filters": [{"exact": {"type": ""}}], "delivery": {"timeout": "PT0S"}});
+    assert_eq!(trigger_of(&wrong, &json!({})).unwrap_err().len(), 3, "all of it at once");
+    let filter = json!({"broker": "b", "subscriber": subscriber, "filters": [{"exact": {"type": ""}}]});
+    assert_eq!(trigger_of(&filter, &json!({})).unwrap_err().len(), 1);
+}
+
+#[test]
+fn pending_events_are_dropped_only_where_the_broker_says_so() {
+    for (annotations, drop_pending) in [
+        (json!({}), false),
+        (json!({"fnctl.dev/retention": "keep"}), false),
+        (json!({"fnctl.dev/retention": "delete"}), true),
+    ] {
+        let object = json!({"apiVersion": "eventing.knative.dev/v1", "kind": "Broker", "spec": {},
+            "metadata": {"name": "b", "namespace": "ns", "annotations": annotations}});
+        let found = broker(&serde_json::from_value(object).unwrap(), &Home::default()).unwrap();
+        assert_eq!(found.retention.drop_pending, drop_pending, "{annotations}");
+    }
+}
+
+#[test]
+fn urls_that_are_no_destination() {
+    for uri in ["ftp://x/", "http://user@x/", "https://", "http://x y/", "http://x/\u{e9}", "x"] {
+        let written = serde_json::from_value(json!({"uri": uri})).unwrap();
+        assert!(destination(&written, ("ns", &Home::default()), "s").is_err(), "{uri}");
+    }
+}
+
+#[test]
+fn times_of_a_revision_that_are_zero_are_not_set() {
+    for (timeout, start, expected) in [
+        (json!(0), json!(0), (300, None)),
+        (json!(null), json!(null), (300, None)),
+        (json!(5), json!(1), (5, Some(1))),
+        (json!(-5), json!(-1), (300, None)),
+    ] {
+        let mut object = revision_of(&json!({}), &json!({"image": "x"}));
+        object.spec.timeout_seconds = timeout.as_i64();
+        object.spec.response_start_timeout_seconds = start.as_i64();
+        let found = revision(&object, "d", &Lookup::default()).unwrap().limits;
+        let seconds = (found.timeout.as_secs(), found.response_start.map(|start| start.as_secs()));
+        assert_eq!(seconds, expected, "{timeout} {start}");
+    }
+}
+
+#[test]
+fn only_what_is_optional_may_be_missing() {
+    let missing = |optional: &Value| {
+        let container = json!({"image": "x",
+            "envFrom": [{"configMapRef": {"name": "c", "optional": optional}}, {"secretRef": {"name": "s", "optional": optional}}],
+            "env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k", "optional": optional}}},
+                {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k", "optional": optional}}}]});
+        revision(&revision_of(&json!({}), &container), "d", &Lookup::default())
+    };
+    let found = missing(&json!(true)).unwrap();
+    assert!(found.env.iter().all(|(name, _)| name.starts_with("K_") || name == "PORT"), "{:?}", found.env);
+    for optional in [json!(false), json!(null)] {
+        let errors: Vec<String> = missing(&optional).unwrap_err().iter().map(ToString::to_string).collect();
+        let path = "spec.containers[0]";
+        assert_eq!(
+            errors,
+            [
+                format!("\"c\" not found: {path}.envFrom[0].configMapRef"),
+                format!("\"s\" not found: {path}.envFrom[1].secretRef"),
+                format!("\"c\" with key \"k\" not found: {path}.env[0].valueFrom.configMapKeyRef"),
+                format!("\"s\" with key \"k\" not found: {path}.env[1].valueFrom.secretKeyRef"),
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_route_is_its_hosts_and_the_targets_that_get_requests() {
+    let of = |traffic: Value| {
+        let object = json!({"apiVersion": "serving.knative.dev/v1", "kind": "Route", "spec": {},
+            "metadata": {"name": "f", "namespace": "ns", "uid": "u"}, "status": {"traffic": traffic}});
+        route(&serde_json::from_value(object).unwrap(), "d.example")
+    };
+    let found = of(json!([
+        {"revisionName": "one", "percent": 1},
+        {"revisionName": "two", "percent": 100},
+        {"revisionName": "none", "percent": 0},
+        {"revisionName": "more", "percent": 101},
+        {"revisionName": "unsaid"},
+        {"percent": 5},
+    ]))
+    .unwrap();
+    let targets: Vec<_> = found.targets.iter().map(|target| (target.revision.name.as_str(), target.percent)).collect();
+    assert_eq!(targets, [("one", 1), ("two", 100)]);
+    assert_eq!(found.hosts, ["f.ns.d.example", "f.ns.svc.cluster.local", "f.ns.svc", "f.ns"]);
+    assert_eq!((found.key, found.uid.as_str()), (ObjectKey::new("ns", "f"), "u"));
+    assert!(of(json!([])).is_none() && of(json!([{"revisionName": "none", "percent": 0}])).is_none());
 }

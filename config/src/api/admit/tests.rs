@@ -99,6 +99,15 @@ fn authors_are_the_gates_to_write() {
     admit(kind, &mut changed, Some(&stored), "you").unwrap();
     assert_eq!(authors(&changed), ["me", "you"]);
 
+    let mut older = container(json!({}));
+    older["metadata"] = json!({"name": "n", "namespace": "ns"});
+    older["spec"]["traffic"] = json!([{"percent": 100}]);
+    let mut forged = older.clone();
+    forged["metadata"]["annotations"] =
+        json!({"serving.knative.dev/creator": "forged", "serving.knative.dev/lastModifier": "forged"});
+    admit(kind, &mut forged, Some(&older), "you").unwrap();
+    assert_eq!(authors(&forged), ["-", "-"], "nobody knows who made it");
+
     let owned = json!({"metadata": {"ownerReferences": [{"uid": "u"}], "annotations": {"serving.knative.dev/creator": "she"}},
         "spec": {"containers": [{"image": "x"}]}});
     assert_eq!(authors(&admitted("revision", owned, None).unwrap()), ["she", "-"]);

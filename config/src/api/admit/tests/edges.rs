@@ -205,6 +205,12 @@ fn bounds_of_a_revision() {
             assert_eq!(of(field, value).len(), 1, "{field} {value}");
         }
     }
+    let mut older =
+        service(json!({"containers": [{"image": "x"}], "timeoutSeconds": 0, "responseStartTimeoutSeconds": 300}));
+    older["spec"]["traffic"] = json!([{"percent": 100}]);
+    let mut labelled = older.clone();
+    labelled["metadata"] = json!({"labels": {"a": "b"}});
+    assert_eq!(refused("ksvc", labelled, Some(&older)), [""; 0], "a time that was stored as zero is the default");
     let volumes = refused("ksvc", service(json!({"containers": [{"image": "x"}], "volumes": [{"name": "v"}]})), None);
     assert!(
         volumes[0].starts_with("volumes are not supported yet") && volumes[0].ends_with(": spec.template.spec.volumes")
