@@ -201,3 +201,63 @@ fn the_key_is_64_digits_and_never_shown() {
     let key = Key::parse(&format!(" {} \n", "ab".repeat(32))).unwrap();
     assert_eq!(format!("{key:?}"), "Key(..)");
 }
+
+#[test]
+fn the_number_stands_in_the_first_rectangle_that_it_fits_into() {
+    let words = "PATIENT NO. ABCDEFGH";
+    let blank = || Picture::new((600, 100), 8, Polarity::Monochrome1, vec![255; 60_000]).unwrap();
+    let drawn = |areas: &[Rectangle]| {
+        let mut picture = blank();
+        label(&mut picture, areas, "ABCDEFGH");
+        picture
+    };
+    let expected = |x: usize, y: usize, tall: usize| {
+        let mut picture = blank();
+        text::Line::new(words, tall)
+            .ink()
+            .filter(|(_, _, ink)| *ink > 0.5)
+            .for_each(|(dx, dy, _)| picture.set(x + dx, y + dy, 0));
+        assert_ne!(picture, blank());
+        picture
+    };
+    let area =
+        |x0: usize, y0: usize, width: usize, height: usize| Rectangle { x0, y0, x1: x0 + width, y1: y0 + height };
+    // A third of the height, with a tenth of it around, and smaller where that is too wide.
+    let width = |tall: usize, margin: usize| text::width(words, tall) + 2 * margin;
+    assert_eq!(drawn(&[area(10, 20, width(20, 6), 60)]), expected(16, 26, 20));
+    assert_eq!(drawn(&[area(10, 20, width(20, 6) - 1, 60)]), expected(16, 26, 19));
+    assert_eq!(drawn(&[area(10, 20, width(8, 6), 60)]), expected(16, 26, 8));
+    assert_eq!(drawn(&[area(0, 0, 600, 24), area(10, 40, 500, 60)]), expected(2, 2, 8), "the first one only");
+    // Letters of less than eight pixels say nothing.
+    for too_small in [area(0, 0, 600, 23), area(10, 20, width(8, 6) - 1, 60)] {
+        assert_eq!(drawn(&[too_small]), blank(), "{too_small:?}");
+        assert_eq!(drawn(&[too_small, area(10, 20, 500, 60)]), expected(16, 26, 20), "{too_small:?}");
+    }
+}
+
+#[test]
+fn codes_decimals_and_classes_are_told_from_words() {
+    for (value, code, decimal) in [
+        ("CHEST", true, false),
+        ("AP_2 B", true, false),
+        ("1234567890123456", true, true),
+        ("12345678901234567", false, true),
+        ("-1.5E+3\\ 2e0", false, true),
+        ("chest", false, false),
+        ("A^B", false, false),
+    ] {
+        assert_eq!((is_code(value), is_decimal(value)), (code, decimal), "{value}");
+    }
+    assert!(is_decimal(&"1".repeat(64)) && !is_decimal(&"1".repeat(65)));
+    let standard = "1.2.840.10008.5.1.4.1.1.";
+    let padded = |length: usize| format!("{standard}{}", "1".repeat(length - standard.len()));
+    for (uid, is_standard) in [
+        (format!("{standard}1.1"), true),
+        (padded(64), true),
+        (padded(65), false),
+        (format!("{standard}1a"), false),
+        ("1.2.840.10008.1.1".to_owned(), false),
+    ] {
+        assert_eq!(is_standard_uid(&uid), is_standard, "{uid}");
+    }
+}
