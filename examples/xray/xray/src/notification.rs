@@ -119,9 +119,9 @@ fn record(body: &[u8]) -> Result<Record, Malformed> {
     let problem = |_| Malformed::Record("s3.bucket.name and s3.object.key must be there".into());
     match serde_json::from_slice(body).map_err(problem)? {
         Data::Bare(record) => Ok(record),
-        Data::Envelope { mut records } => match (records.pop(), records.len()) {
-            (Some(record), 0) => Ok(record),
-            (_, others) => Err(Malformed::Record(format!("found {} of them", others))),
+        Data::Envelope { mut records } => match (records.len(), records.pop()) {
+            (1, Some(record)) => Ok(record),
+            (count, _) => Err(Malformed::Record(format!("found {count} of them"))),
         },
     }
 }

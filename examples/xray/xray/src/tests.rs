@@ -374,3 +374,14 @@ fn the_log_says_what_came_out() {
     assert_eq!(refused, format!("unsure, no risk: {reason}, png 30 x 20, not copied for research: why"));
     assert_eq!(Outcome::Rejected(Rejected::Gone).to_string(), "rejected: the object is gone");
 }
+
+#[test]
+fn an_event_with_several_records_says_how_many() {
+    for (count, words) in [(0, "found 0 of them"), (2, "found 2 of them"), (3, "found 3 of them")] {
+        let mut request = created("a");
+        let record: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+        request.body = serde_json::json!({ "Records": vec![record; count] }).to_string().into_bytes();
+        let problem = notification::read(&request).unwrap_err().to_string();
+        assert_eq!(problem, format!("the data are not one S3 event record: {words}"));
+    }
+}
