@@ -213,7 +213,7 @@ fn a_change_is_the_event_of_the_published_mapping() {
     });
     assert_eq!(data, record);
     let mut second = BucketChange { size: None, etag: None, ..change(Action::Delete, "line\nbreak") };
-    second.origin.part = Some(2);
+    second.origin = second.origin.part(2);
     let event = to_event(&second, "s").unwrap();
     assert_eq!(event.kind(), "com.amazonaws.s3.ObjectRemoved:Delete");
     let data: serde_json::Value = serde_json::from_slice(event.data()).unwrap();
