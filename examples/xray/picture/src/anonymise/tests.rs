@@ -261,3 +261,23 @@ fn codes_decimals_and_classes_are_told_from_words() {
         assert_eq!(is_standard_uid(&uid), is_standard, "{uid}");
     }
 }
+
+#[test]
+fn a_number_is_of_the_patient_and_the_issuer() {
+    let key = Key::parse("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f").unwrap();
+    let settings = Settings { key, ..settings(Label::None) };
+    let picture = Picture::new((8, 8), 8, Polarity::Monochrome2, vec![3; 64]).unwrap();
+    let number = |known: &[(Attribute, &str)]| {
+        let mut file = dicom::Writer::default();
+        file.text(Attribute::BurnedInAnnotation, "NO");
+        for (attribute, value) in known {
+            file.text(*attribute, value);
+        }
+        copy_of(&file.finish("1.2", "1.2", &picture), &settings).number
+    };
+    // As Python computes them.
+    assert_eq!(number(&[(Attribute::PatientID, "7"), (Attribute::IssuerOfPatientID, "ward")]), "AAUEZQLZ");
+    assert_eq!(number(&[(Attribute::PatientID, "ZZ-0001")]), "JZCE35N7");
+    let unknown = object().unknown_patient(&settings.key);
+    assert_eq!(number(&[(Attribute::IssuerOfPatientID, "ward")]), unknown, "nobody is known but the object");
+}
