@@ -47,6 +47,8 @@ struct World {
     unsynced_directories: Vec<PathBuf>,
     locks: BTreeSet<PathBuf>,
     capacity: u64,
+    /// What is said to be free, whatever is.
+    claimed: Option<u64>,
     calls: u64,
     faults: BTreeMap<u64, Fault>,
     /// Handles of an earlier one are dead.
@@ -75,6 +77,7 @@ impl Simulated {
             unsynced_directories: Vec::new(),
             locks: BTreeSet::new(),
             capacity: 1 << 30,
+            claimed: None,
             calls: 0,
             faults: BTreeMap::new(),
             generation: 0,
@@ -131,6 +134,11 @@ impl Simulated {
     /// Sets how many bytes fit.
     pub fn set_capacity(&self, bytes: u64) {
         self.world().capacity = bytes;
+    }
+
+    /// From now on so many bytes are said to be free: as if somebody else took the room between question and write.
+    pub fn claim_free(&self, bytes: u64) {
+        self.world().claimed = Some(bytes);
     }
 
     /// The same files in a world of their own, as after a restart.
@@ -320,7 +328,7 @@ impl Vfs for Simulated {
 
     fn free_bytes(&self, _directory: &Path) -> io::Result<u64> {
         let world = self.world();
-        Ok(world.capacity.saturating_sub(world.used()))
+        Ok(world.claimed.unwrap_or_else(|| world.capacity.saturating_sub(world.used())))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Lock> {

@@ -74,8 +74,12 @@ impl File for UnsyncedFile {
 }
 
 fn start(vfs: &Arc<dyn Vfs>) -> Result<(Writer, Recovery), OpenError> {
+    start_with(vfs, small())
+}
+
+fn start_with(vfs: &Arc<dyn Vfs>, options: Options) -> Result<(Writer, Recovery), OpenError> {
     let place = recovery::Place { vfs, directory: Path::new(DIRECTORY), broker: "uid" };
-    recovery::open(&place, small(), keep_nothing())
+    recovery::open(&place, options, keep_nothing())
 }
 
 /// Everything that can be read, and what could not.
@@ -318,7 +322,8 @@ fn an_error_in_any_call_stops_the_log_and_loses_nothing() {
     assert!(failed > 100, "{failed} runs met the error while they appended");
 }
 
-/// The disk is full again and again, to any byte: nothing that was acknowledged goes, and the log never ends for it.
+/// The disk is full again and again, to any byte: nothing that was acknowledged goes, and the log never ends for it. No
+/// mark keeps the writes away from the last byte, and with every other seed nobody tells that there is no room.
 #[test]
 fn a_full_disk_loses_nothing_and_passes() {
     let mut refused = 0;
@@ -327,7 +332,10 @@ fn a_full_disk_loses_nothing_and_passes() {
         let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
         let mut random = StdRng::seed_from_u64(seed);
         let (mut model, mut number) = (Model::default(), 0);
-        let (mut writer, _) = start(&vfs).unwrap();
+        let (mut writer, _) = start_with(&vfs, Options { free_bytes_min: 0, ..small() }).unwrap();
+        if seed % 2 == 1 {
+            disk.claim_free(1 << 30);
+        }
         for _ in 0..4 {
             let used: u64 = disk.files().iter().map(|(_, length)| length).sum();
             for capacity in [used + random.random_range(0..4_000), 1 << 30] {
