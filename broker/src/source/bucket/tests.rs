@@ -10,6 +10,7 @@ use fnctl_config::snapshot::{Backoff, Broker, Delivery, Destination, Retention};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use futures::stream;
+use serde_json::value::RawValue;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -328,7 +329,10 @@ async fn a_broker_that_comes_later_gets_all() {
         tokio::time::advance(SOURCE_BACKOFF_MAX).await;
     }
     let page = node.brokers.events(&key, &EventQuery { limit: 1_000, ..EventQuery::default() }).await.unwrap();
-    assert_eq!(page.events.len(), 150);
+    let event = |line: &RawValue| serde_json::from_str::<serde_json::Value>(line.get()).unwrap();
+    let subjects: Vec<_> = page.events.iter().map(|line| event(line)["subject"].clone()).collect();
+    assert_eq!(subjects, (0..150).map(|number| format!("{number:03}")).collect::<Vec<_>>());
+    assert_eq!(node.sources.status().await.remove(0).1.delivered, 150);
 }
 
 #[tokio::test(start_paused = true)]
