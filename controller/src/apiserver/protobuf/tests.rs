@@ -159,6 +159,8 @@ fn what_is_written_in_another_way_than_its_field_is_refused() {
         tag(2, 4),
         tag(2, 6),
         tag(2, 7),
+        tag(99, 3),
+        tag(99, 6),
         // A text that is none, and a number that no generation can be.
         name(long(1, b"\xff")),
         entry(2, "k", b"\xff"),
