@@ -16,10 +16,12 @@ fn results_are_counted_and_pictures_wait_for_their_delivery() {
 fn times_are_medians_of_the_last_pictures() {
     let mut progress = Progress::default();
     assert_eq!(progress.times(), "");
-    progress.remember(Steps { notice: 9_999, wait: 9_999, run: 9_999 });
+    for _ in 0..REMEMBERED {
+        progress.remember(Steps { notice: 9_999, wait: 9_999, run: 9_999 });
+    }
     for number in 0..REMEMBERED as u64 {
-        progress.remember(Steps { notice: 1, wait: number % 3, run: 400 + number });
+        progress.remember(Steps { notice: 7, wait: number % 3, run: 400 + number });
     }
     assert_eq!(progress.steps.len(), REMEMBERED);
-    assert_eq!(progress.times(), "ms: notice 1, wait 1, run 416");
+    assert_eq!(progress.times(), "ms: notice 7, wait 1, run 416");
 }
