@@ -31,8 +31,9 @@ fn heads_tell_where_the_body_ends() {
     }
 }
 
-/// Answers one request after the other with these bytes, in two writes, and then hangs up.
-async fn exchanges(answers: &[&str]) -> Vec<Result<StatusCode, std::io::ErrorKind>> {
+/// Answers one request after the other with these bytes, in two writes, and then hangs up. Each with whether the line takes
+/// no request more after it.
+async fn exchanges(answers: &[&str]) -> Vec<(Result<StatusCode, std::io::ErrorKind>, bool)> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = async {
@@ -50,7 +51,8 @@ async fn exchanges(answers: &[&str]) -> Vec<Result<StatusCode, std::io::ErrorKin
         let mut line = Line::open(address).await.unwrap();
         let mut statuses = Vec::new();
         for _ in answers {
-            statuses.push(line.exchange(b"abc").await.map_err(|error| error.kind()));
+            let status = line.exchange(b"abc").await.map_err(|error| error.kind());
+            statuses.push((status, line.is_closed()));
         }
         assert!(line.unread.is_empty());
         statuses
@@ -67,7 +69,8 @@ async fn whole_answers_are_read_and_nothing_of_the_next() {
         "HTTP/1.1 500 Internal Server Error\r\n\r\nuntil the end",
     ];
     let statuses = exchanges(&answers).await;
-    assert_eq!(statuses, [200, 202, 204, 500].map(|code| Ok(StatusCode::from_u16(code).unwrap())));
+    let expected = [(200, false), (202, false), (204, false), (500, true)];
+    assert_eq!(statuses, expected.map(|(code, closed)| (Ok(StatusCode::from_u16(code).unwrap()), closed)));
 }
 
 #[tokio::test]
@@ -76,6 +79,7 @@ async fn a_cut_answer_is_an_error() {
         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhel",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nab",
     ] {
-        assert!(exchanges(&[cut]).await[0].is_err(), "{cut}");
+        let (status, closed) = exchanges(&[cut]).await[0];
+        assert!(status.is_err() && closed, "{cut}: {status:?}");
     }
 }
