@@ -88,7 +88,8 @@ impl Hospital {
         let url = format!("http://{host}/-/function/default/xray-phantom/phantom?size=512&seed={range}");
         let drawn = Data::fresh();
         let mut curl = Command::new("curl");
-        curl.args(["--silent", "--show-error", "--fail", "--output", "#1", &url]).current_dir(drawn.path());
+        curl.args(["--silent", "--show-error", "--fail", "--fail-early", "--output", "#1", &url])
+            .current_dir(drawn.path());
         let output = curl.output().expect("curl runs");
         assert!(output.status.success(), "{}", shown(&output));
         std::fs::create_dir_all(folder.join("ward 1")).expect("a folder");
