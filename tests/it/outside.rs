@@ -8,7 +8,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
 /// An authority's certificate, PEM, and a server on `localhost` that it vouches for.
@@ -27,6 +27,16 @@ fn authority() -> (String, Arc<ServerConfig>) {
         .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(server_key.serialize_der().into()))
         .expect("a key that fits");
     (authority, Arc::new(config))
+}
+
+/// Ends a server's waiting on every way out: a test that fails must not wait for ever for a connection that nobody opens.
+struct Over(SocketAddr);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        // It may not wait any more.
+        let _ = TcpStream::connect(self.0);
+    }
 }
 
 /// Answers `hi` on one connection, and hands over the head of its request.
@@ -50,7 +60,8 @@ fn serve_once(listener: &TcpListener, config: &Arc<ServerConfig>) -> String {
 fn subscribers_and_functions_reach_https() {
     let (authority, config) = authority();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let origin = format!("https://localhost:{}", listener.local_addr().expect("an address").port());
+    let address = listener.local_addr().expect("an address");
+    let origin = format!("https://localhost:{}", address.port());
     let data = Data::fresh();
     let trusted = data.path().join("authority.pem");
     std::fs::write(&trusted, authority).expect("the authority is written");
@@ -68,7 +79,7 @@ metadata: {{name: default}}
 apiVersion: eventing.knative.dev/v1
 kind: Trigger
 metadata: {{name: outside}}
-spec: {{broker: default, subscriber: {{uri: '{origin}/sink'}}}}
+spec: {{broker: default, delivery: {{retry: 0}}, subscriber: {{uri: '{origin}/sink'}}}}
 ---
 apiVersion: serving.knative.dev/v1
 kind: Service
@@ -80,6 +91,7 @@ spec: {{template: {{metadata: {{annotations: {{fnctl.dev/outbound: '{origin}'}}}
     node.text(&["wait", "trigger/outside", "--for", "condition=Ready"]);
     node.text(&["wait", "ksvc/fetch", "--for", "condition=Ready"]);
     std::thread::scope(|scope| {
+        let _ends = Over(address);
         let sink = scope.spawn(|| serve_once(&listener, &config));
         node.json(&["event", "send", "--type", "com.example.out", "--id", "out"]);
         let row = outcome(&node, "out", "outside");
