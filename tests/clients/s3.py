@@ -159,7 +159,7 @@ def check_listing(s3):
 
 
 def check_multipart(s3):
-    data = os.urandom(MEGABYTE) * 12
+    data = os.urandom(12 * MEGABYTE)
     parts = TransferConfig(multipart_threshold=5 * MEGABYTE, multipart_chunksize=5 * MEGABYTE)
     s3.upload_fileobj(io.BytesIO(data), "films", "in parts", Config=parts)
     changed("ObjectCreated:CompleteMultipartUpload", "in parts")
