@@ -336,17 +336,21 @@ fn a_full_disk_loses_nothing_and_passes() {
         if seed % 2 == 1 {
             disk.claim_free(1 << 30);
         }
-        for _ in 0..4 {
+        for turn in 0..9 {
             let used: u64 = disk.files().iter().map(|(_, length)| length).sum();
-            for capacity in [used + random.random_range(0..4_000), 1 << 30] {
-                disk.set_capacity(capacity);
-                live(&mut writer, &mut model, (&mut random, &mut number), &mut Coverage::default());
-                assert_eq!(writer.shared.failed.get(), None, "seed {seed}");
-            }
+            disk.set_capacity(if turn % 2 == 0 { used + random.random_range(0..4_000) } else { 1 << 30 });
+            live(&mut writer, &mut model, (&mut random, &mut number), &mut Coverage::default());
+            assert_eq!(writer.shared.failed.get(), None, "seed {seed}");
         }
         refused += model.submitted.len();
+        disk.set_capacity(1 << 30);
+        let orderly = random.random_bool(0.5) && writer.close().is_ok();
         drop(writer);
-        disk.crash();
+        if orderly {
+            disk.kill()
+        } else {
+            disk.crash()
+        }
         let (writer, report) = start(&vfs).unwrap();
         let checked = model.check(&writer, &report, &mut Coverage::default());
         checked.unwrap_or_else(|what| panic!("seed {seed}: {what}"));
