@@ -71,16 +71,17 @@ struct Node {
 
 impl Node {
     async fn start(disk: &Simulated, sink: &Arc<Sink>) -> Self {
+        let log = segment::Options { free_bytes_min: 0, ..segment::Options::default() };
         let brokers = Brokers::open(BrokerOptions {
             vfs: Arc::new(disk.clone()),
             directory: PathBuf::from("/node/brokers"),
-            log: LogChoice::Memory,
+            // The log in memory forgets what no trigger waits for after half a minute, of which a paused clock makes nothing.
+            log: LogChoice::Segments(log.clone()),
             parked_bytes_max: fnctl_config::limits::PARKED_BYTES_MAX,
             functions: sink.clone(),
             uris: sink.clone(),
         })
         .unwrap();
-        let log = segment::Options { free_bytes_min: 0, ..segment::Options::default() };
         let store = StoreOptions::new(Arc::new(disk.clone()), PathBuf::from("/node/buckets"));
         let buckets = Buckets::open(StoreOptions { free_bytes_min: 0, log, ..store }).await.unwrap();
         buckets.ensure("bucket").await.unwrap();
