@@ -1,4 +1,4 @@
-//! Names on the network: how functions and brokers are reached, and the reserved paths.
+//! Names on the network: how functions and brokers are reached, the reserved paths, and what a bucket may be called.
 
 use crate::snapshot::ObjectKey;
 
@@ -28,6 +28,22 @@ pub fn broker_path(broker: &ObjectKey) -> String {
 /// Path of a function on the data plane's port, for clients that cannot resolve its host.
 pub fn function_path(function: &ObjectKey) -> String {
     format!("{RESERVED_PREFIX}function/{}/{}", function.namespace, function.name)
+}
+
+/// Whether S3 takes it as a bucket's name: 3 to 63 lower-case letters, digits, dots and hyphens, which begins and ends with
+/// a letter or digit, looks like no IPv4 address and is none that S3 keeps for itself.
+/// Source: Amazon S3 user guide, general purpose bucket naming rules.
+pub fn is_bucket_name(name: &str) -> bool {
+    let is_edge = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = name.as_bytes();
+    let is_edged = bytes.first().is_some_and(|byte| is_edge(*byte)) && bytes.last().is_some_and(|byte| is_edge(*byte));
+    let is_reserved = ["xn--", "sthree-"].iter().any(|prefix| name.starts_with(prefix)) || name.ends_with("-s3alias");
+    (3..=63).contains(&name.len())
+        && bytes.iter().all(|byte| is_edge(*byte) || b"-.".contains(byte))
+        && is_edged
+        && !is_reserved
+        && !name.contains("..")
+        && name.parse::<std::net::Ipv4Addr>().is_err()
 }
 
 #[cfg(test)]

@@ -1,24 +1,14 @@
 //! What names may be, and how a key becomes a file's name: by its hash, so that no key reaches the file system.
 
 use super::error::Error;
+use fnctl_config::address::is_bucket_name;
 use fnctl_config::limits::BUCKET_KEY_BYTES_MAX;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
 
 /// Checks a bucket's name by S3's rules.
 pub fn check_bucket(name: &str) -> Result<(), Error> {
-    let is_edge = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
-    let bytes = name.as_bytes();
-    let valid = (3..=63).contains(&bytes.len())
-        && is_edge(bytes.first())
-        && is_edge(bytes.last())
-        && bytes.iter().copied().all(is_inner)
-        && !name.contains("..")
-        && !name.starts_with("xn--")
-        && name.parse::<Ipv4Addr>().is_err();
-    if valid { Ok(()) } else { Err(Error::BucketName(name.to_owned())) }
+    if is_bucket_name(name) { Ok(()) } else { Err(Error::BucketName(name.to_owned())) }
 }
 
 /// Checks an object's key: any UTF-8 of 1 to 1,024 bytes.

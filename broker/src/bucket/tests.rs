@@ -99,6 +99,8 @@ fn names_of_buckets_are_those_of_s3() {
         ("...", false),
         ("192.168.0.1", false),
         ("xn--abc", false),
+        ("sthree-abc", false),
+        ("abc-s3alias", false),
     ];
     for (name, valid) in table {
         assert_eq!(check_bucket(name).is_ok(), valid, "{name}");

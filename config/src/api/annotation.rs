@@ -2,6 +2,7 @@
 //! same functions, so that what is admitted can be run.
 
 use super::error::{FieldError, FieldErrorKind, keyed};
+use crate::address::is_bucket_name;
 use crate::duration::parse_go;
 use crate::limits::{CPU_DEFAULT, CPU_MAX, EPOCH_TICK, REUSE_REQUESTS_MAX};
 use crate::snapshot::{Access, Grants, Metric, Reuse, Scale};
@@ -214,17 +215,21 @@ pub fn extensions(annotations: &Annotations, path: &str) -> Result<Extensions, V
     let mut grants = Grants { key_value: reader.list(KEY_VALUE).into_iter().collect(), ..Grants::default() };
     for bucket in reader.list(BUCKETS) {
         let access = match bucket.split_once('=') {
-            Some((_, "read")) => Access::Read,
-            Some((_, "write")) => Access::ReadWrite,
+            Some((name, "read")) if is_bucket_name(name) => Access::Read,
+            Some((name, "write")) if is_bucket_name(name) => Access::ReadWrite,
             _ => {
-                reader.invalid(BUCKETS, "expected NAME=read or NAME=write, separated by commas");
+                reader.invalid(
+                    BUCKETS,
+                    "expected NAME=read or NAME=write with the names of buckets, separated by commas",
+                );
                 continue;
             }
         };
         grants.buckets.insert(bucket.split('=').next().unwrap_or_default().to_owned(), access);
     }
     for host in reader.list(OUTBOUND) {
-        if host != "*" && !host.starts_with("https://") && !host.starts_with("http://") {
+        let authority = host.strip_prefix("https://").or_else(|| host.strip_prefix("http://"));
+        if host != "*" && authority.is_none_or(str::is_empty) {
             reader.invalid(OUTBOUND, "expected https://HOST, http://HOST:PORT or *, separated by commas");
         }
         grants.outbound.insert(host);

@@ -117,7 +117,7 @@ fn revision_of(annotations: &Value, container: &Value) -> api::Revision {
 
 #[test]
 fn a_revision_with_everything() {
-    let annotations = json!({"fnctl.dev/reuse": "50", "fnctl.dev/cpu": "500ms", "fnctl.dev/buckets": "in=read, out=write",
+    let annotations = json!({"fnctl.dev/reuse": "50", "fnctl.dev/cpu": "500ms", "fnctl.dev/buckets": "films=read, results=write",
         "autoscaling.knative.dev/max-scale": "3", "autoscaling.knative.dev/window": "12s"});
     let container = json!({"name": "", "image": "x", "resources": {"limits": {"memory": "256Mi"}},
         "envFrom": [{"configMapRef": {"name": "c"}, "prefix": "P_"}],

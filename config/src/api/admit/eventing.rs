@@ -1,6 +1,7 @@
 //! Brokers, triggers and bucket sources. Their filters, delivery and destinations are judged by being resolved.
 
 use super::{immutable, read, unsupported};
+use crate::address::is_bucket_name;
 use crate::api::annotation::{
     BROKER_CLASS, BROKER_CLASS_DEFAULT, DELIVERY_ORDER, DEPENDENCY, INJECTION, RETENTION, STRICT_REPLY,
 };
@@ -92,20 +93,6 @@ pub(super) fn bucket_source(object: &Value) -> Vec<FieldError> {
     }
     resolved(object, resolve::bucket_source, &mut errors);
     errors
-}
-
-/// Whether S3 takes it as the name of a bucket.
-fn is_bucket_name(name: &str) -> bool {
-    let is_edge = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let bytes = name.as_bytes();
-    let is_edged = bytes.first().is_some_and(|byte| is_edge(*byte)) && bytes.last().is_some_and(|byte| is_edge(*byte));
-    let is_reserved = ["xn--", "sthree-"].iter().any(|prefix| name.starts_with(prefix)) || name.ends_with("-s3alias");
-    (3..=63).contains(&name.len())
-        && bytes.iter().all(|byte| is_edge(*byte) || b"-.".contains(byte))
-        && is_edged
-        && !is_reserved
-        && !name.contains("..")
-        && name.parse::<std::net::Ipv4Addr>().is_err()
 }
 
 /// An annotation that takes one of a few values.
