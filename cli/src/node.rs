@@ -4,7 +4,7 @@ use crate::admin;
 use crate::compose::{self, Listeners, Node};
 use crate::failure::{Failure, code};
 use fnctl_broker::bucket::{REGION, s3};
-use fnctl_config::limits::DRAIN_TIMEOUT;
+use fnctl_config::limits::{DRAIN_TIMEOUT, STORE_LAST_WORDS};
 use fnctl_config::node::Node as Settings;
 use serde_json::{Value, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -102,7 +102,10 @@ pub(crate) async fn run(
     };
     let outcome = tokio::select! {
         outcome = running.until(begun, asked) => outcome,
-        failure = parts.store_failure() => return Err(store_failed(failure)),
+        failure = parts.store_failure() => {
+            tokio::time::sleep(STORE_LAST_WORDS).await;
+            return Err(store_failed(failure));
+        }
     };
     tracing::info!("stopping");
     let orderly = async {

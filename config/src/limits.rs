@@ -60,6 +60,8 @@ pub const PING_INTERVAL: Duration = Duration::from_secs(30);
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Part of [`DRAIN_TIMEOUT`] kept at its end, so that requests still waiting can be told 503.
 pub const DRAIN_LAST_WORDS: Duration = Duration::from_secs(1);
+/// Time between the failure of a store and the end of the node, in which who asked for it is told 503.
+pub const STORE_LAST_WORDS: Duration = Duration::from_millis(250);
 /// Time between two scale decisions of a revision; Knative's tick. A request that finds zero is decided at once.
 pub const SCALE_TICK: Duration = Duration::from_secs(2);
 /// Width of one bucket of the scaler's windows, and the time between two samples; Knative's.
