@@ -12,7 +12,6 @@ mod front;
 use crate::activator::Activator;
 use crate::body::Body;
 use crate::route::normalise;
-use connection::Streams;
 use fnctl_config::limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, DRAIN_LAST_WORDS, DRAIN_TIMEOUT};
 use fnctl_config::snapshot::ObjectKey;
 use front::Front;
@@ -103,7 +102,7 @@ impl Server {
                 Some(ended) = open.join_next() => report(ended),
                 Some((stream, peer, permit)) = next_connection(&listener, &room) => {
                     let (front, stopping) = (front.clone(), stopping.clone());
-                    let streams = Streams::on(here.clone());
+                    let streams = here.clone();
                     let connection = async move {
                         connection::serve(stream, peer, front, streams, stopping).await;
                         drop(permit);

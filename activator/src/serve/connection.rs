@@ -34,12 +34,13 @@ enum Protocol {
     Http2,
 }
 
-/// Serves a connection until it ends, or until its requests have ended once `stopping` has lost its sender.
+/// Serves a connection until it ends, or until its requests have ended once `stopping` has lost its sender. HTTP/2 streams run
+/// on the runtime `streams`.
 pub(super) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
     front: Arc<Front>,
-    streams: Streams,
+    streams: Handle,
     stopping: watch::Receiver<()>,
 ) {
     // It was accepted elsewhere: from here on what arrives wakes this runtime.
@@ -109,8 +110,8 @@ fn http1() -> http1::Builder {
     http
 }
 
-fn http2(streams: Streams) -> http2::Builder<Streams> {
-    let mut http = http2::Builder::new(streams);
+fn http2(runtime: Handle) -> http2::Builder<Streams> {
+    let mut http = http2::Builder::new(Streams { tasks: Arc::default(), runtime });
     http.timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEADER_BYTES_MAX as u32)
@@ -122,16 +123,9 @@ fn http2(streams: Streams) -> http2::Builder<Streams> {
 
 /// The streams of one connection: when it is dropped, they are.
 #[derive(Clone, Debug)]
-pub(super) struct Streams {
+struct Streams {
     tasks: Arc<Mutex<JoinSet<()>>>,
     runtime: Handle,
-}
-
-impl Streams {
-    /// Runs them on that runtime.
-    pub(super) fn on(runtime: Handle) -> Self {
-        Self { tasks: Arc::default(), runtime }
-    }
 }
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
