@@ -230,7 +230,10 @@ async fn open_files(shared: &Shared, broker: &Arc<Broker>) -> Result<Files, Appl
             .map_err(|source| ApplyError::Ledger { broker: broker.key.clone(), source })?;
         let ledger = Arc::new(ledger);
         let options = match choice {
-            LogChoice::Memory => return Ok::<Files, ApplyError>((Arc::new(MemoryLog::new()), None, ledger)),
+            LogChoice::Memory => {
+                let log = MemoryLog::new(broker.retention.clone());
+                return Ok::<Files, ApplyError>((Arc::new(log), None, ledger));
+            }
             LogChoice::Segments(options) => options,
         };
         let log = SegmentLog::open(&vfs, &directory.join("log"), &broker.uid, options, broker.retention.clone())

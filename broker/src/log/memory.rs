@@ -1,16 +1,18 @@
 //! A log in memory: for tests, and for brokers that were declared not durable. It keeps the contract of the port save
-//! for the power cut.
+//! for the power cut and the retention that drops what is pending.
 
 use super::{AppendError, EventLog, Position, ReadError, Stored};
 use bytes::Bytes;
+use fnctl_config::snapshot::Retention;
 use futures::future::{BoxFuture, ready};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// One partition in memory. Trims exactly at `keep_from`.
+/// One partition in memory; its grain is one record.
 #[derive(Debug)]
 pub struct MemoryLog {
+    retention: Retention,
     records: Mutex<Records>,
     next: watch::Sender<Vec<Position>>,
 }
@@ -19,14 +21,16 @@ pub struct MemoryLog {
 struct Records {
     first: u64,
     stored: VecDeque<Stored>,
+    bytes: u64,
     last_append_ms: i64,
 }
 
 impl MemoryLog {
-    /// An empty log that begins at offset 0.
-    pub fn new() -> Self {
+    /// An empty log that begins at offset 0. What is pending is kept whatever `retention` says.
+    pub fn new(retention: Retention) -> Self {
         Self {
-            records: Mutex::new(Records { first: 0, stored: VecDeque::new(), last_append_ms: i64::MIN }),
+            retention,
+            records: Mutex::new(Records { first: 0, stored: VecDeque::new(), bytes: 0, last_append_ms: i64::MIN }),
             next: watch::Sender::new(vec![at(0)]),
         }
     }
@@ -39,6 +43,7 @@ impl MemoryLog {
         let mut positions = Vec::with_capacity(records.len());
         for record in records {
             let position = at(kept.first + kept.stored.len() as u64);
+            kept.bytes += record.len() as u64;
             kept.stored.push_back(Stored { position, appended_at_ms, record });
             positions.push(position);
         }
@@ -46,14 +51,25 @@ impl MemoryLog {
         positions
     }
 
+    /// Lets what is old or too much at `now_ms` go, up to `keep_from`.
+    pub(super) fn trim_at(&self, keep_from: Position, now_ms: i64) -> u64 {
+        let age = i64::try_from(self.retention.age.as_millis()).unwrap_or(i64::MAX);
+        let mut kept = self.records();
+        let mut gone = 0;
+        while let Some(oldest) = kept.stored.front()
+            && oldest.position.offset < keep_from.offset
+            && (now_ms.saturating_sub(oldest.appended_at_ms) > age || kept.bytes > self.retention.bytes)
+        {
+            kept.bytes -= oldest.record.len() as u64;
+            kept.stored.pop_front();
+            gone += 1;
+        }
+        kept.first += gone;
+        gone
+    }
+
     fn records(&self) -> MutexGuard<'_, Records> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Default for MemoryLog {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -102,12 +118,7 @@ impl EventLog for MemoryLog {
     }
 
     fn trim(&self, keep_from: Vec<Position>) -> BoxFuture<'_, Result<u64, AppendError>> {
-        let mut kept = self.records();
-        let end = kept.first + kept.stored.len() as u64;
-        let first = keep_from.first().map_or(kept.first, |position| position.offset.clamp(kept.first, end));
-        let gone = first - kept.first;
-        kept.stored.drain(..usize::try_from(gone).unwrap_or(usize::MAX));
-        kept.first = first;
+        let gone = keep_from.first().map_or(0, |from| self.trim_at(*from, jiff::Timestamp::now().as_millisecond()));
         Box::pin(ready(Ok(gone)))
     }
 }
