@@ -60,8 +60,8 @@ pub const PING_INTERVAL: Duration = Duration::from_secs(30);
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Part of [`DRAIN_TIMEOUT`] kept at its end, so that requests still waiting can be told 503.
 pub const DRAIN_LAST_WORDS: Duration = Duration::from_secs(1);
-/// Time between the failure of a store and the end of the node, in which who asked for it is told 503.
-pub const STORE_LAST_WORDS: Duration = Duration::from_millis(250);
+/// Most time between the failure of a store and the end of the node, in which who asked for it is told 503.
+pub const STORE_LAST_WORDS: Duration = Duration::from_secs(1);
 /// Time between two scale decisions of a revision; Knative's tick. A request that finds zero is decided at once.
 pub const SCALE_TICK: Duration = Duration::from_secs(2);
 /// Width of one bucket of the scaler's windows, and the time between two samples; Knative's.
@@ -135,6 +135,9 @@ pub const HEAVY_CPU: Duration = Duration::from_millis(2);
 pub const HEAVY_CALL_CPU: Duration = Duration::from_millis(20);
 /// Frames of an answer that wait between those threads and the connection; then the guest waits.
 pub const HEAVY_FRAMES_MAX: usize = 4;
+/// Bytes that must stay free on the disk of the artifact store: half of the logs' mark, so that a component that still fits
+/// can also be compiled and its objects stored. Below it: 507 for pushes, functions go on.
+pub const ARTIFACT_FREE_BYTES_MIN: u64 = EVENT_LOG_FREE_BYTES_MIN / 2;
 /// Largest manifest of an artifact, in bytes: as the OCI distribution asks for. Above it: 413.
 pub const MANIFEST_BYTES_MAX: usize = 4 << 20;
 /// Uploads to the artifact store at once. Above it: 429.

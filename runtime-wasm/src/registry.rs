@@ -208,6 +208,7 @@ impl From<ArtifactError> for Failure {
             ArtifactError::Missing(_) => (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN"),
             ArtifactError::Digest { .. } => (StatusCode::BAD_REQUEST, "DIGEST_INVALID"),
             ArtifactError::Reference(_) | ArtifactError::Manifest(_) => (StatusCode::BAD_REQUEST, "MANIFEST_INVALID"),
+            ArtifactError::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, "DENIED"),
             ArtifactError::Io { .. } | ArtifactError::Damaged { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN"),
         };
         Self::new(status, code, error.to_string())

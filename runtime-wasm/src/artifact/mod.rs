@@ -18,6 +18,7 @@ pub(crate) use index::is_name;
 pub use index::{Reference, ReferenceError, Target};
 
 use crate::engine::Engine;
+use fnctl_config::limits;
 use index::{Index, Manifest};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
@@ -52,6 +53,15 @@ pub enum ArtifactError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// A push would leave too little room on the disk.
+    #[error(
+        "the disk has {free_bytes} bytes left, and the artifact store leaves {} free: free some space",
+        limits::ARTIFACT_FREE_BYTES_MIN
+    )]
+    Full {
+        /// What is left.
+        free_bytes: u64,
     },
     /// A file of the store is not what it should be.
     #[error("artifact store: {path} is damaged: {reason}")]
@@ -230,6 +240,14 @@ impl Artifacts {
         self.write(&format!("compiled/{name}.cwasm"), &bytes)?;
         self.write(&format!("compiled/{name}.sha256"), digest_of(&bytes).as_bytes())?;
         fs::remove_file(file).map_err(at(file))
+    }
+
+    /// Whether something may be pushed: the disk keeps `limits::ARTIFACT_FREE_BYTES_MIN`. What the node makes by itself
+    /// (compiled code, names) may go below.
+    pub(crate) fn has_room(&self) -> Result<(), ArtifactError> {
+        let space = rustix::fs::statvfs(&self.0.root).map_err(|error| at(&self.0.root)(error.into()))?;
+        let free_bytes = space.f_bavail.saturating_mul(space.f_frsize);
+        if free_bytes < limits::ARTIFACT_FREE_BYTES_MIN { Err(ArtifactError::Full { free_bytes }) } else { Ok(()) }
     }
 
     /// A path for a file that is being written.

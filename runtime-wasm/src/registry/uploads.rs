@@ -85,6 +85,7 @@ impl Uploads {
         let mut chunks = body.into_data_stream();
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(UploadError::Body)?;
+            self.artifacts.has_room()?;
             upload.bytes += chunk.len() as u64;
             if upload.bytes > limits::COMPONENT_BYTES_MAX as u64 {
                 return Err(UploadError::TooLarge);

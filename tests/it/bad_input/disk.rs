@@ -2,7 +2,7 @@
 //! only the node sees them.
 
 use super::told;
-use crate::harness::{Data, Node, skipped};
+use crate::harness::{Data, Node, root, skipped};
 use crate::http::{Answer, send};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -224,6 +224,13 @@ fn a_full_disk_refuses_objects_at_once_and_passes() {
         number += 1;
     }
     assert!(number > 10, "{number} objects were taken");
+    // A component that the node does not have: hello, with an empty section of its own.
+    let (folder, unused_section) = (Data::fresh(), [0, 2, 1, b'x']);
+    let file = folder.path().join("another.wasm");
+    let hello = std::fs::read(root().join("examples/hello/hello.wasm")).expect("it ships with its source");
+    std::fs::write(&file, [hello.as_slice(), &unused_section].concat()).expect("the file is written");
+    let deploy = || node.fnctl(&["deploy", &file.display().to_string()]);
+    told(&deploy(), 1, &["507", "bytes left", "free some space"]);
     // To the last byte by somebody else, while the node writes.
     std::thread::scope(|scope| {
         scope.spawn(|| fill(&rest, u64::MAX));
@@ -239,6 +246,7 @@ fn a_full_disk_refuses_objects_at_once_and_passes() {
     refused(&config_map("small"));
     std::fs::remove_file(&filler).expect("the filler goes");
     told(&node.try_apply(&config_map("after")), 0, &[]);
+    told(&deploy(), 0, &[]);
     stored.insert("after".to_owned());
     assert_eq!(config_maps(&node), stored);
     let node = disk.start(node.kill());
