@@ -1,6 +1,6 @@
 //! The node's buckets, used by a stock S3 client: boto3, through `tests/clients/s3.py`; and the events that they become.
 
-use crate::harness::{Node, root, shown};
+use crate::harness::{Node, root, shown, until};
 use crate::serving::tool_path;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -97,12 +97,9 @@ fn a_stock_client_works_and_every_change_is_an_event() {
     node.text(&["wait", "bucketsource/films", "--for", "condition=Ready"]);
     let changes = client.run(&node, &["check"]);
     assert!(changes.len() > 15, "{changes:?}");
-    let arrived = loop {
-        let arrived = events(&node, "default");
-        if arrived.len() >= changes.len() {
-            break arrived;
-        }
-    };
+    let arrived = until("an event of each change", || {
+        Some(events(&node, "default")).filter(|arrived| arrived.len() >= changes.len())
+    });
     assert_eq!(arrived.len(), changes.len(), "one event for each change");
     for (event, change) in arrived.iter().zip(&changes) {
         let action = change["action"].as_str().expect("a text");
@@ -126,12 +123,8 @@ fn a_source_tells_of_what_it_names_alone() {
     node.text(&["wait", "bucketsource/films", "--for", "condition=Ready"]);
     let changes = client.run(&node, &["check"]);
     let removed = changes.iter().filter(|change| change["action"] == "ObjectRemoved:Delete").count();
-    let arrived = loop {
-        let arrived = events(&node, "default");
-        if arrived.len() >= removed {
-            break arrived;
-        }
-    };
+    let arrived =
+        until("an event of each removal", || Some(events(&node, "default")).filter(|arrived| arrived.len() >= removed));
     assert_eq!(arrived.len(), removed);
     assert!(arrived.iter().all(|event| event["type"] == "com.amazonaws.s3.ObjectRemoved:Delete"), "{arrived:?}");
 }

@@ -1,6 +1,6 @@
 //! Events on a real node: accepted, filtered, delivered, explained, parked and redriven; and what a kill leaves.
 
-use crate::harness::{Data, Node, shown};
+use crate::harness::{Data, Node, shown, until};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -45,15 +45,12 @@ fn node_with_broker() -> Node {
 
 /// Asks `event why` until the trigger's outcome is final, and answers that trigger's row.
 pub(crate) fn outcome(node: &Node, id: &str, trigger: &str) -> Value {
-    loop {
+    until(&format!("the outcome of {id} for {trigger}"), || {
         let answer = node.json(&["event", "why", id, "--trigger", trigger]);
         let row = answer["triggers"][0].clone();
-        match row["outcome"].as_str() {
-            Some("pending" | "retrying") => std::thread::yield_now(),
-            Some(_) => return row,
-            None => panic!("trigger {trigger} is not in {answer}"),
-        }
-    }
+        let outcome = row["outcome"].as_str().unwrap_or_else(|| panic!("trigger {trigger} is not in {answer}"));
+        (!matches!(outcome, "pending" | "retrying")).then_some(row)
+    })
 }
 
 #[test]

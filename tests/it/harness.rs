@@ -4,7 +4,11 @@ use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+/// How long a test waits for what must come: many times what a loaded machine takes.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A running node.
 pub(crate) struct Node {
@@ -133,6 +137,18 @@ impl Drop for Node {
         // It may have ended already: then there is nothing to kill.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Asks until there is an answer. What does not come in [`PATIENCE`] fails the test, which would hang otherwise.
+#[allow(clippy::disallowed_methods, reason = "a real node works in real time")]
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        match ask() {
+            Some(answer) => return answer,
+            None => assert!(begun.elapsed() < PATIENCE, "{what}: not there after {PATIENCE:?}"),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ mod real;
 mod refused;
 
 use crate::buckets::{Client, Objects, events, lines};
-use crate::harness::{Data, Node, shown};
+use crate::harness::{Data, Node, shown, until};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -59,25 +59,22 @@ impl Hospital {
 
     /// Waits until there are results of so many pictures, and answers all events, oldest first.
     fn results(&self, pictures: usize) -> Vec<Value> {
-        loop {
+        until(&format!("results of {pictures} pictures"), || {
             let events = events(&self.node, "xray");
             let subjects: BTreeSet<_> = results(&events).map(|result| result["subject"].to_string()).collect();
-            if subjects.len() >= pictures {
-                return events;
-            }
-        }
+            (subjects.len() >= pictures).then_some(events)
+        })
     }
 
     /// What a trigger made of an event, when that is final: one row for each event of that id.
     fn outcomes(&self, id: &str, trigger: &str) -> Vec<Value> {
-        loop {
+        until(&format!("the outcome of {id} for {trigger}"), || {
             let said = self.node.text(&["event", "why", id, "--broker", "xray", "--trigger", trigger, "-o", "json"]);
             let rows: Vec<Value> = lines(&said).iter().map(|why| why["triggers"][0].clone()).collect();
             assert!(rows.iter().all(|row| row["outcome"].is_string()), "{trigger} is not in {said}");
-            if !rows.iter().any(|row| row["outcome"] == "pending" || row["outcome"] == "retrying") {
-                return rows;
-            }
-        }
+            let is_open = |row: &Value| row["outcome"] == "pending" || row["outcome"] == "retrying";
+            (!rows.iter().any(is_open)).then_some(rows)
+        })
     }
 
     /// Draws films of 512 pixels into a folder, one for each seed, under keys that name the patients. Of ten seeds the last

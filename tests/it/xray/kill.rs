@@ -3,7 +3,7 @@
 
 use super::{Hospital, created, results, stems, text};
 use crate::buckets::{Objects, lines, objects};
-use crate::harness::{Data, Node};
+use crate::harness::{Data, Node, until};
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
@@ -62,12 +62,11 @@ fn kill_among_thirty(moment: Moment, settings: &str) -> Option<Left> {
     std::fs::write(last.path().join("zz the last one.txt"), "no picture").expect("a file");
     hospital.put(last.path());
     let is_last = |event: &&serde_json::Value| event["subject"] == "zz the last one.txt";
-    let events = loop {
+    let events = until("the notice of the last one", || {
         let events = crate::buckets::events(&hospital.node, "xray");
-        if created(&events).any(|notice| is_last(&notice)) {
-            break events;
-        }
-    };
+        let is_there = created(&events).any(|notice| is_last(&notice));
+        is_there.then_some(events)
+    });
     let answered = |id: &str| {
         hospital.outcomes(id, "xray").iter().all(|row| row["outcome"] == "delivered" || row["outcome"] == "parked")
     };
