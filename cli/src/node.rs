@@ -64,10 +64,11 @@ pub(crate) async fn run(
     mut signals: Signals,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), Failure> {
-    // Three stages: what takes requests in, what makes events of buckets' changes, and what both need.
+    // Four stages: what takes requests in, what makes events of buckets' changes, what both need, and the control port.
     let (front, fronts) = watch::channel(());
     let (middle, middles) = watch::channel(());
     let (back, backs) = watch::channel(());
+    let (api, apis) = watch::channel(());
     let ready = ready_line(&node);
     let Node { parts, listeners, credentials, synced, observer, heavy, decides, workers, lock, .. } = node;
     let Listeners { data_plane, control, s3: s3_listener, tls } = listeners;
@@ -82,10 +83,9 @@ pub(crate) async fn run(
     working.spawn_on(parts.clone().run_scaler(closed(backs.clone())), decides.handle());
     working.spawn_on(parts.clone().run_controllers(closed(backs.clone())), decides.handle());
     working.spawn(parts.clone().run_projections(observer, closed(backs.clone())));
-    working.spawn_on(parts.clone().sweep(closed(backs.clone())), decides.handle());
-    let router = admin::router(&parts);
-    let api = fnctl_controller::apiserver::serve_tls(control, tls, router, closed(backs.clone()));
-    working.spawn_on(api, decides.handle());
+    working.spawn_on(parts.clone().sweep(closed(backs)), decides.handle());
+    let serve_api = fnctl_controller::apiserver::serve_tls(control, tls, admin::router(&parts), closed(apis));
+    running.controlling.spawn_on(serve_api, decides.handle());
 
     let begun = async {
         match synced.await {
@@ -103,19 +103,25 @@ pub(crate) async fn run(
     let outcome = tokio::select! {
         outcome = running.until(begun, asked) => outcome,
         failure = parts.store_failure() => {
-            tokio::time::sleep(STORE_LAST_WORDS).await;
+            // Who waits for an answer is told that it failed. What works behind the ports is not ended in order: that writes.
+            drop((front, api));
+            parts.api.close_watches();
+            let told = async { tokio::join!(all(&mut running.serving), all(&mut running.controlling)) };
+            if tokio::time::timeout(STORE_LAST_WORDS, told).await.is_err() {
+                tracing::warn!("not everybody could be told in time");
+            }
             return Err(store_failed(failure));
         }
     };
     tracing::info!("stopping");
     let orderly = async {
         drop(front);
-        while running.serving.join_next().await.is_some() {}
+        all(&mut running.serving).await;
         drop(middle);
-        while running.sources.join_next().await.is_some() {}
+        all(&mut running.sources).await;
         parts.api.close_watches();
-        drop(back);
-        while running.working.join_next().await.is_some() {}
+        drop((back, api));
+        tokio::join!(all(&mut running.working), all(&mut running.controlling));
         parts.runtime.drain().await;
     };
     tokio::select! {
@@ -132,6 +138,7 @@ struct Running {
     serving: JoinSet<()>,
     sources: JoinSet<()>,
     working: JoinSet<()>,
+    controlling: JoinSet<()>,
 }
 
 impl Running {
@@ -152,6 +159,7 @@ impl Running {
             ended = self.serving.join_next() => Err(unexpected(ended)),
             ended = self.sources.join_next() => Err(unexpected(ended)),
             ended = self.working.join_next() => Err(unexpected(ended)),
+            ended = self.controlling.join_next() => Err(unexpected(ended)),
         }
     }
 }
@@ -171,6 +179,11 @@ fn unexpected(ended: Option<Result<(), tokio::task::JoinError>>) -> Failure {
         Some(Err(error)) => failure.because(&error),
         Some(Ok(())) | None => failure,
     }
+}
+
+/// Until each of them has ended.
+async fn all(tasks: &mut JoinSet<()>) {
+    while tasks.join_next().await.is_some() {}
 }
 
 /// Ends when the sender is gone.
