@@ -14,12 +14,12 @@ impl Drop for Over<'_> {
     }
 }
 
-/// Deploys a guest with 200 ms of CPU and 64 MiB of memory.
-fn deploy(node: &Node, guest: &str) {
+/// Deploys a guest with so much CPU time and 64 MiB of memory.
+fn deploy(node: &Node, guest: &str, cpu: &str) {
     let component = root().join(format!("examples/guests/{guest}.wasm")).display().to_string();
     let applied = node.try_apply(&format!(
         "{{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {{name: {guest}}}, spec: {{template: {{
-          metadata: {{annotations: {{fnctl.dev/cpu: 200ms}}}},
+          metadata: {{annotations: {{fnctl.dev/cpu: {cpu}}}}},
           spec: {{containers: [{{image: '{component}', resources: {{limits: {{memory: 64Mi}}}}}}]}}}}}}}}"
     ));
     told(&applied, 0, &[]);
@@ -34,8 +34,9 @@ fn call(node: &Node, function: &str, path: &str) -> Answer {
 fn a_function_that_fails_is_alone_with_it() {
     let node = Node::start();
     node.json(&["deploy", "examples/hello"]);
-    for guest in ["trap", "spin", "hog"] {
-        deploy(&node, guest);
+    // What is to end at another limit has CPU time to get there, also on a slow machine.
+    for (guest, cpu) in [("trap", "10s"), ("hog", "10s"), ("spin", "200ms")] {
+        deploy(&node, guest, cpu);
     }
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -86,7 +87,7 @@ fn a_function_that_fails_is_alone_with_it() {
 #[test]
 fn an_answer_that_breaks_off_is_not_whole() {
     let node = Node::start();
-    deploy(&node, "trap");
+    deploy(&node, "trap", "10s");
     let answer = call(&node, "trap", "/late");
     assert_eq!(answer.status, 200);
     assert!(answer.head.contains("transfer-encoding: chunked"), "{}", answer.head);
