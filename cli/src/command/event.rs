@@ -6,14 +6,19 @@ use crate::manifest::{self, kind_by_word};
 use crate::output;
 use crate::public;
 use crate::target::{Target, segment};
+use cloudevents::{EventBuilder as _, EventBuilderV10};
 use futures::StreamExt as _;
 use http::{Request, Response, header};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::io::Read as _;
 use std::path::Path;
 
 const STRUCTURED: &str = "application/cloudevents+json";
 const BATCH: &str = "application/cloudevents-batch+json";
+
+/// What an event has beside extensions, in its JSON format (CloudEvents 1.0).
+const ATTRIBUTES: [&str; 10] =
+    ["specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "data", "data_base64"];
 
 pub(crate) async fn run(command: EventCommand, scope: &Scope) -> Result<(), Failure> {
     match command {
@@ -99,31 +104,33 @@ fn events(arguments: &EventSend) -> Result<Vec<Value>, Failure> {
 }
 
 fn from_flags(arguments: &EventSend) -> Result<Value, Failure> {
-    let mut event = Map::new();
-    let id = arguments.id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-    for (name, value) in [("specversion", "1.0"), ("id", &id), ("source", &arguments.source)] {
-        event.insert(name.to_owned(), json!(value));
-    }
-    event.insert("type".to_owned(), json!(arguments.event_type));
-    event.insert("time".to_owned(), json!(jiff::Timestamp::now().to_string()));
+    let mut event = EventBuilderV10::new()
+        .id(arguments.id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string()))
+        .source(&arguments.source)
+        .ty(arguments.event_type.as_deref().unwrap_or_default())
+        .time(jiff::Timestamp::now().to_string());
     if let Some(subject) = &arguments.subject {
-        event.insert("subject".to_owned(), json!(subject));
+        event = event.subject(subject);
     }
     for extension in &arguments.extension {
         let (name, value) = extension.split_once('=').ok_or_else(|| {
             Failure::invalid(code::INPUT, format!("--extension {extension:?} has no value: write NAME=VALUE"))
         })?;
-        event.insert(name.to_owned(), json!(value));
+        if ATTRIBUTES.contains(&name) {
+            return Err(Failure::invalid(code::INPUT, format!("--extension {extension:?}: {name} is no extension")));
+        }
+        event = event.extension(name, value);
     }
     if let Some(data) = &arguments.data {
-        let (media_type, data) = match serde_json::from_str::<Value>(data) {
-            Ok(value) => ("application/json", value),
-            Err(_) => ("text/plain", json!(data)),
+        event = match serde_json::from_str::<Value>(data) {
+            Ok(value) => event.data("application/json", value),
+            Err(_) => event.data("text/plain", data.as_str()),
         };
-        event.insert("datacontenttype".to_owned(), json!(media_type));
-        event.insert("data".to_owned(), data);
     }
-    Ok(Value::Object(event))
+    let invalid =
+        |error: &dyn std::error::Error| Failure::invalid(code::INPUT, "the event is not valid").because(error);
+    let event = event.build().map_err(|e| invalid(&e))?;
+    serde_json::to_value(event).map_err(|e| invalid(&e))
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {

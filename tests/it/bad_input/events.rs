@@ -29,6 +29,19 @@ fn is_empty(node: &Node) -> bool {
 }
 
 #[test]
+fn flags_that_make_no_event_are_named() {
+    let node = node_with_broker();
+    for (flags, words) in [
+        (["--extension", "reason"], ["\"reason\"", "NAME=VALUE"]),
+        (["--extension", "id=2"], ["\"id=2\"", "no extension"]),
+        (["--source", ""], ["source", "not valid"]),
+    ] {
+        told(&node.fnctl(&[&["event", "send", "--type", "com.example.test"], flags.as_slice()].concat()), 2, &words);
+    }
+    assert!(is_empty(&node));
+}
+
+#[test]
 fn an_attribute_at_fault_is_named() {
     let node = node_with_broker();
     let table: [(String, &str, &str); 10] = [
