@@ -76,7 +76,11 @@ pub(crate) struct Counts([AtomicU64; 6]);
 
 impl Counts {
     fn count(&self, verdict: Verdict) {
-        self.0[place(verdict)].fetch_add(1, Ordering::Relaxed);
+        self.add(verdict, 1);
+    }
+
+    fn add(&self, verdict: Verdict, times: u64) {
+        self.0[place(verdict)].fetch_add(times, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self, verdict: Verdict) -> u64 {
@@ -121,6 +125,15 @@ struct Attached {
     lane: Lane,
     pace: Pace,
     due: Option<Instant>,
+}
+
+impl Attached {
+    /// What the shared reader has read and was not offered to a trigger that follows it is not for that trigger.
+    fn keep_up(&mut self, shared: &[Position]) {
+        if self.pace == Pace::Following {
+            shared.iter().for_each(|position| self.lane.pass(*position));
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,9 +210,7 @@ impl Dispatcher {
             Command::Update { subscription, begins } => {
                 let uid = subscription.trigger.uid.clone();
                 if let Some(attached) = self.triggers.get_mut(&uid) {
-                    if attached.pace == Pace::Following {
-                        self.shared.iter().for_each(|position| attached.lane.pass(*position));
-                    }
+                    attached.keep_up(&self.shared);
                     attached.lane.set_order(order(&subscription));
                     attached.subscription = subscription;
                     self.index = None;
@@ -298,9 +309,7 @@ impl Dispatcher {
                     }
                 }
             }
-            Ok(Task::Trimmed { start }) => {
-                self.triggers.values_mut().for_each(|attached| attached.lane.expire(&start));
-            }
+            Ok(Task::Trimmed { start }) => self.expire(&start),
             // The event stays in flight until the node starts again: it is not lost, and not tried in a circle.
             Err(error) => tracing::error!(error = %error, "a task of the dispatcher failed"),
         }
@@ -315,9 +324,7 @@ impl Dispatcher {
         let mut saves = Vec::new();
         let mut settled = Vec::new();
         for (uid, attached) in &mut self.triggers {
-            if attached.pace == Pace::Following {
-                self.shared.iter().for_each(|position| attached.lane.pass(*position));
-            }
+            attached.keep_up(&self.shared);
             if let Some((cursor, done)) = attached.lane.unsaved() {
                 saves.push(CursorSave { trigger: uid.clone(), epoch: attached.epoch, cursor });
                 settled.push((uid.clone(), done));
@@ -334,6 +341,20 @@ impl Dispatcher {
     fn trim(&mut self) {
         let stores = self.stores.clone();
         self.tasks.spawn(async move { Task::Trimmed { start: read::trim(&stores).await } });
+    }
+
+    /// The log dropped everything before `start`. What it dropped unseen is gone for its triggers, and is counted: whether
+    /// their filters wanted it nobody knows any more.
+    fn expire(&mut self, start: &[Position]) {
+        for attached in self.triggers.values_mut() {
+            attached.keep_up(&self.shared);
+            let unseen = attached.lane.expire(start);
+            if unseen > 0 {
+                let trigger = &attached.subscription.trigger.key;
+                tracing::warn!(%trigger, events = unseen, "the retention dropped events before the trigger came to them");
+                self.stores.counts.add(Verdict::Expired, unseen);
+            }
+        }
     }
 
     async fn drain(mut self) {

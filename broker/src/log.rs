@@ -48,6 +48,11 @@ impl Position {
         Self { partition: self.partition, offset: 0 }
     }
 
+    /// How many places there are before `end`, a later one of the same partition.
+    pub(crate) fn until(self, end: Self) -> u64 {
+        end.offset.saturating_sub(self.offset)
+    }
+
     /// Another place of the same partition.
     pub(crate) fn with_offset(self, offset: u64) -> Self {
         Self { partition: self.partition, offset }

@@ -39,7 +39,7 @@ pub struct Metrics {
     pub dead_lettered: u64,
     /// Events parked.
     pub parked: u64,
-    /// Events that were gone before they could be delivered.
+    /// Events that were gone before a trigger could look at them or try them again, for each such trigger.
     pub expired: u64,
     /// Of the log, where it is in files.
     pub log: Option<segment::Stats>,

@@ -197,12 +197,16 @@ impl Lane {
         }
     }
 
-    /// The log dropped everything before `start`.
-    pub(super) fn expire(&mut self, start: &[Position]) {
+    /// The log dropped everything before `start`. Answers how many events went that were never looked at.
+    pub(super) fn expire(&mut self, start: &[Position]) -> u64 {
+        let mut unseen = 0;
         for position in start {
+            let reached = self.scanned.iter().copied().find(|at| at.partition() == position.partition());
+            unseen += reached.unwrap_or_else(|| position.origin()).until(*position);
             self.pass(*position);
         }
         self.cursor.advance_to(start);
+        unseen
     }
 
     fn set_scanned(&mut self, position: Position) {

@@ -5,6 +5,7 @@ use crate::event::stored;
 use crate::ingress::Refused;
 use crate::log::AppendError;
 use crate::vfs::simulated::{Fault, Simulated};
+use fnctl_config::limits::{DELIVERIES_IN_FLIGHT_MAX, TRIGGER_BACKLOG_MAX};
 use std::pin::pin;
 
 #[tokio::test(start_paused = true)]
@@ -48,6 +49,36 @@ pub(super) async fn in_files(
         options.log = LogChoice::Segments(crate::log::segment::Options { free_bytes_min: 0, ..Default::default() });
     };
     Node::with(directory, scripts, adjust).await
+}
+
+/// Events that a retention of `delete` drops before their trigger comes to them are counted; those that it holds are not.
+#[tokio::test(start_paused = true)]
+async fn what_a_retention_drops_unseen_is_counted_as_expired() {
+    let disk = Simulated::new(1);
+    let scripts: &[(&'static str, &[Step])] = &[("slow", &[Step::Hang]), ("fast", &[Step::Status(200)])];
+    let node = in_files(tempfile::tempdir().unwrap(), &disk, scripts).await;
+    for name in ["slow", "fast"] {
+        node.add(trigger(name, "x")).await;
+    }
+    node.add(trigger("idle", "y")).await;
+    let held = DELIVERIES_IN_FLIGHT_MAX + TRIGGER_BACKLOG_MAX;
+    for id in 0..held + 124 {
+        node.send(&id.to_string(), "x").await;
+    }
+    node.calls(DELIVERIES_IN_FLIGHT_MAX + held + 124).await;
+    let metrics = async || node.brokers.metrics().await.remove(0);
+    assert_eq!(metrics().await.expired, 0, "nothing was dropped yet");
+
+    let retention = Retention { age: Duration::ZERO, bytes: 0, drop_pending: true };
+    node.brokers.apply(&Change::Broker(Arc::new(Broker { retention, ..main(3) }))).await.unwrap();
+    let end = node.brokers.appended(&key("main")).unwrap().borrow().clone();
+    while metrics().await.triggers.iter().any(|(_, status)| status.low != end) {
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(metrics().await.expired, 124, "the slow trigger had not come to the last ones");
+    let page = node.brokers.events(&key("main"), &EventQuery::default()).await.unwrap();
+    assert!(page.events.is_empty(), "they are gone");
+    assert_eq!(node.deliver.calls.lock().unwrap().len(), DELIVERIES_IN_FLIGHT_MAX + held + 124);
 }
 
 async fn publish_at(node: &Node, disk: &Simulated, fault: Fault) -> Result<(), Refused> {

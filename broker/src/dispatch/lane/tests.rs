@@ -320,7 +320,8 @@ fn what_the_log_dropped_is_passed() {
     lane.offer(at(1), &event(""), now);
     lane.start(now);
     lane.unsaved();
-    lane.expire(&[at(7), elsewhere(3)]);
+    assert_eq!(lane.expire(&[at(7), elsewhere(3)]), 5 + 3, "that were never looked at");
+    assert_eq!(lane.expire(&[at(7), elsewhere(3)]), 0);
     assert_eq!(lane.scanned(), [at(7), elsewhere(3)]);
     assert_eq!(lane.cursor().low(), [at(7), elsewhere(3)], "also what was in flight");
     assert!(lane.unsaved().is_some());
