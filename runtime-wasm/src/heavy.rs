@@ -16,18 +16,23 @@ use std::task::{Context, Poll};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
-/// How much later than the node's other threads these get a CPU (`nice`).
+/// How much nicer than the node's other threads these are: on a busy machine the others get a CPU first.
 const NICENESS: i32 = 10;
+/// The most that there is.
+const NICENESS_MAX: i32 = 19;
 
 /// The threads: one per core but one, at least one. The composer holds the runtime and gives its handle away.
 pub fn runtime() -> io::Result<Runtime> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    // Of the thread that makes them: a node may have been started with a niceness of its own.
+    let niceness =
+        rustix::process::getpriority_process(None).map_or(NICENESS, |own| (own + NICENESS).min(NICENESS_MAX));
     Builder::new_multi_thread()
         .worker_threads(cores.saturating_sub(1).max(1))
         .thread_name("wasm-heavy")
-        .on_thread_start(|| {
+        .on_thread_start(move || {
             // On Linux priorities belong to threads. Where it is refused they run as the others do.
-            _ = rustix::process::setpriority_process(None, NICENESS);
+            _ = rustix::process::setpriority_process(None, niceness);
         })
         .enable_all()
         .build()

@@ -52,7 +52,7 @@ pub enum OpenError {
 /// Runs functions inside this process. Cheap to clone.
 #[derive(Clone)]
 pub struct Runtime {
-    node: Arc<Node>,
+    pub(crate) node: Arc<Node>,
     artifacts: Artifacts,
     preparer: Arc<Preparer>,
 }

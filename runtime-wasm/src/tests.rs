@@ -1,15 +1,18 @@
 //! The provider port with real guests.
 
 use crate::capability::outbound::Connect;
+use crate::instances::WasmInstances;
+use crate::node::Function;
 use crate::testing::{Bench, call, get, request, text};
 use bytes::Bytes;
 use fnctl_activator::body::Body;
-use fnctl_activator::provider::{CallError, Lease, Provider as _};
+use fnctl_activator::provider::{CallError, Instances, Lease, Provider as _};
+use fnctl_config::reach::Refusal;
 use fnctl_config::snapshot::{Access, ObjectKey, Reuse};
 use http_body_util::BodyExt as _;
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::client::legacy::connect::HttpConnector;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tower::ServiceExt as _;
@@ -229,6 +232,45 @@ fn a_heavy_call_moves_to_its_own_threads() {
         assert!(matches!(spun, Err(CallError::Cpu { .. })));
         let stream = bench.start("stream", |_| {}).await;
         assert_eq!(text(&stream, get("/")).await.len(), 1 << 20);
+        bench.runtime.drain().await;
+    });
+    heavy.shutdown_background();
+}
+
+/// A guest's first step outside tells where it runs, and with which niceness.
+#[test]
+fn calls_of_a_revision_that_averages_much_cpu_run_on_threads_of_their_own() {
+    let heavy = crate::heavy::runtime().unwrap();
+    let here = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    here.block_on(async {
+        let steps = Arc::new(Mutex::new(Vec::new()));
+        let step = steps.clone();
+        let outside = tower::service_fn(move |_| {
+            let name = std::thread::current().name().unwrap_or_default().to_owned();
+            step.lock().unwrap().push((name, rustix::process::getpriority_process(None).unwrap()));
+            std::future::ready(Err(Refusal::Private.into()))
+        });
+        let bench = Bench::with(|options| {
+            options.heavy = Some(heavy.handle().clone());
+            options.outside.private = Connect::new(outside);
+        });
+        let digest = bench.runtime.artifacts().put_component("a", "v1", &crate::testing::guest("fetch")).unwrap();
+        let mut revision = crate::testing::revision("fetch", &digest);
+        revision.grants.outbound.insert("http://127.0.0.1:9".to_owned());
+        bench.runtime.prepare(&digest, &revision.grants).await.unwrap();
+        let function = Function::new(Arc::new(revision), bench.runtime.node.clone());
+        let fetch = Arc::new(WasmInstances::new(function, bench.runtime.artifacts().clone()));
+        fetch.start().await.unwrap();
+        for much in [None, Some(Duration::from_secs(1))] {
+            much.into_iter().for_each(|cpu| fetch.function.spent(cpu));
+            let mut request = get("/");
+            request.headers_mut().insert("x-url", "http://127.0.0.1:9".parse().unwrap());
+            call(&(fetch.clone() as Arc<dyn Instances>), request).await.unwrap().1.unwrap();
+        }
+        let own = rustix::process::getpriority_process(None).unwrap();
+        let [(first, same), (second, nicer)] = <[_; 2]>::try_from(steps.lock().unwrap().clone()).unwrap();
+        assert_eq!((first == "wasm-heavy", same), (false, own), "the first one runs where its connection is");
+        assert_eq!((second.as_str(), nicer), ("wasm-heavy", (own + 10).min(19)));
         bench.runtime.drain().await;
     });
     heavy.shutdown_background();
