@@ -55,6 +55,62 @@ fn list_elements_merge_and_go_by_key() {
 }
 
 #[test]
+fn keyed_lists_are_those_of_the_api_and_all_others_are_one_value() {
+    let stated = |field: &str, items: &[&Value]| json!({"spec": {field: items}});
+    for (field, one, same, other, owned) in [
+        (
+            "containers",
+            json!({"name": "a", "image": "i"}),
+            json!({"name": "a", "image": "j"}),
+            json!({"name": "b"}),
+            "[name=\"a\"].image",
+        ),
+        (
+            "env",
+            json!({"name": "A", "value": "1"}),
+            json!({"name": "A", "value": "2"}),
+            json!({"name": "B"}),
+            "[name=\"A\"].value",
+        ),
+        ("volumes", json!({"name": "a", "k": 1}), json!({"name": "a", "k": 2}), json!({"name": "b"}), "[name=\"a\"].k"),
+        (
+            "ports",
+            json!({"containerPort": 80, "name": "h2c"}),
+            json!({"containerPort": 80, "name": "http1", "protocol": "TCP"}),
+            json!({"containerPort": 80, "protocol": "UDP"}),
+            "[containerPort=80,protocol=\"TCP\"].name",
+        ),
+        (
+            "ports",
+            json!({"containerPort": 80, "n": 1}),
+            json!({"containerPort": 80, "n": 2}),
+            json!({"containerPort": 81}),
+            "[containerPort=80,protocol=\"TCP\"].n",
+        ),
+        (
+            "conditions",
+            json!({"type": "A", "status": "True"}),
+            json!({"type": "A", "status": "False"}),
+            json!({"type": "B"}),
+            "[type=\"A\"].status",
+        ),
+    ] {
+        let live = apply(&bare(), "a", &stated(field, &[&one]), Force::No).unwrap();
+        let both = apply(&live, "b", &stated(field, &[&other]), Force::No).unwrap();
+        assert_eq!(both["spec"][field], json!([one, other]), "{field}: elements of two managers stand side by side");
+        let conflict = apply(&both, "b", &stated(field, &[&same]), Force::No).unwrap_err();
+        assert_eq!(conflict, [format!("conflict with \"a\": .spec.{field}{owned}")]);
+        let left = apply(&both, "a", &json!({"metadata": {}}), Force::No).unwrap();
+        assert_eq!(left["spec"][field], json!([other]), "{field}: an element goes with its one owner");
+    }
+    for field in ["args", "filters", "traffic", "eventTypes"] {
+        let live = apply(&bare(), "a", &stated(field, &[&json!({"name": "a"})]), Force::No).unwrap();
+        let conflict = apply(&live, "b", &stated(field, &[&json!({"name": "b"})]), Force::No).unwrap_err();
+        assert_eq!(conflict, [format!("conflict with \"a\": .spec.{field}")]);
+    }
+}
+
+#[test]
 fn who_changes_a_field_owns_it_alone() {
     let live = apply(&bare(), "a", &json!({"data": {"k": "1", "l": "1"}}), Force::No).unwrap();
     let mut new = live.clone();
