@@ -56,6 +56,11 @@ pub(super) fn length(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
+/// The content type, or S3's where none was given: functions give none.
+pub(super) fn content_type(attributes: &Attributes) -> String {
+    attributes.content_type.clone().unwrap_or_else(|| "binary/octet-stream".to_owned())
+}
+
 /// One header of an object that comes back as it was given.
 pub(super) fn header(attributes: &Attributes, name: &str) -> Option<String> {
     attributes.headers.get(name).cloned()
