@@ -1,4 +1,4 @@
-//! `fnctl describe`: one object for people, with its conditions, the autoscaler's last decisions and its events.
+//! `fnctl describe`: one object for people, with its conditions, the autoscaler's decisions that are kept, and its events.
 
 use crate::args::{Describe, Scope};
 use crate::failure::Failure;
@@ -7,9 +7,6 @@ use crate::output::{self, Form};
 use crate::target::{Target, segment};
 use fnctl_config::api::kind::Kind;
 use serde_json::Value;
-
-/// How many of the autoscaler's decisions are shown.
-const DECISIONS_SHOWN: usize = 8;
 
 pub(crate) async fn run(arguments: Describe, scope: &Scope) -> Result<(), Failure> {
     let kind = kind_by_word(&arguments.kind)?;
@@ -92,13 +89,13 @@ async fn scaling(target: &Target, kind: &Kind, object: &Value) -> Result<(), Fai
         "\nScaling of {revision}:  {} instances, {} requests in flight, {} cold starts",
         answer["instances"], answer["inFlight"], answer["coldStarts"]
     ))?;
-    let decisions = answer["decisions"].as_array().map_or(&[][..], Vec::as_slice);
-    let rows = decisions
-        .iter()
-        .rev()
-        .take(DECISIONS_SHOWN)
-        .map(|d| vec![text(&d["at"]), text(&d["desired"]), text(&d["reason"])]);
-    output::data(indent(&output::table(&["AT", "DESIRED", "REASON"], rows)))
+    output::data(indent(&output::table(&["AT", "DESIRED", "REASON"], decisions(&answer))))
+}
+
+/// All decisions that the node keeps, newest first.
+fn decisions(answer: &Value) -> Vec<Vec<String>> {
+    let kept = answer["decisions"].as_array().map_or(&[][..], Vec::as_slice);
+    kept.iter().rev().map(|d| vec![text(&d["at"]), text(&d["desired"]), text(&d["reason"])]).collect()
 }
 
 async fn events(target: &Target, kind: &Kind, object: &Value) -> Result<(), Failure> {
@@ -135,3 +132,6 @@ fn text(value: &Value) -> String {
 fn indent(block: &str) -> String {
     block.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
+
+#[cfg(test)]
+mod tests;
