@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod buckets;
+mod contract;
 mod eventing;
 mod harness;
 mod http;
