@@ -2,7 +2,7 @@
 
     s3.py check                  all that clients do; prints the changes that it made, as JSON lines
     s3.py put BUCKET FOLDER      puts every file; prints key and SHA-256 of each as soon as it is acknowledged
-    s3.py list BUCKET [FOLDER]   prints key and SHA-256 of every object; keeps their bytes in FOLDER, by that name
+    s3.py list BUCKET [FOLDER]   prints key, SHA-256 and metadata of every object; keeps their bytes in FOLDER, by that name
 
 S3_ENDPOINT, S3_ACCESS_KEY, S3_SECRET_KEY and S3_REGION say where the node is.
 """
@@ -46,7 +46,7 @@ def put(bucket, folder):
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
         key, data = path.relative_to(root).as_posix(), path.read_bytes()
         try:
-            s3.put_object(Bucket=bucket, Key=key, Body=data)
+            s3.put_object(Bucket=bucket, Key=key, Body=data, Metadata={"file": urllib.parse.quote(key)})
         except HTTPClientError as gone:
             # The node was killed: what was acknowledged until now is what it owes.
             print(f"stopped at {key!r}: {gone}", file=sys.stderr)
@@ -57,11 +57,12 @@ def put(bucket, folder):
 def listing(bucket, folder=None):
     s3 = client()
     for key in keys(s3, bucket):
-        data = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        answer = s3.get_object(Bucket=bucket, Key=key)
+        data = answer["Body"].read()
         digest = hashlib.sha256(data).hexdigest()
         if folder:
             (pathlib.Path(folder) / digest).write_bytes(data)
-        say(key=key, sha256=digest)
+        say(key=key, sha256=digest, metadata=answer["Metadata"])
 
 
 def keys(s3, bucket, **arguments):
@@ -145,7 +146,8 @@ def check_ranges(s3):
         same((answer["ResponseMetadata"]["HTTPStatusCode"], answer["Body"].read()), (206, wanted), asked)
     beyond = refused(s3.get_object, Bucket="films", Key="ranges", Range=f"bytes={len(data)}-")
     same(beyond, (416, "InvalidRange"), "a range beyond the end")
-    same(s3.head_object(Bucket="films", Key="ranges")["ContentLength"], len(data), "head")
+    head = s3.head_object(Bucket="films", Key="ranges")
+    same((head["ContentLength"], head["ContentType"]), (len(data), "binary/octet-stream"), "head")
 
 
 def check_listing(s3):

@@ -1,7 +1,8 @@
 //! The story by hand: apply, put, list, compare.
 
 use super::{Film, Hospital, contents, created, files, instances, results, stems, text};
-use crate::harness::Data;
+use crate::buckets::{self, Objects};
+use crate::harness::{Data, Node, shown};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -19,6 +20,20 @@ metadata: {name: display}
 spec:
   broker: xray
   subscriber: {ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: display}}
+";
+
+/// Somebody who hears of what the function writes.
+const WRITTEN: &str = "
+apiVersion: eventing.knative.dev/v1
+kind: Broker
+metadata: {name: written}
+---
+apiVersion: sources.fnctl.dev/v1alpha1
+kind: BucketSource
+metadata: {name: written}
+spec:
+  bucket: xray-processed
+  sink: {ref: {apiVersion: eventing.knative.dev/v1, kind: Broker, name: written}}
 ";
 
 /// From the put to the processed copy, by one question.
@@ -61,14 +76,18 @@ fn every_picture_has_one_result_and_nobody_is_named() {
     let Some(hospital) = Hospital::open("") else { return };
     let node = &hospital.node;
     node.apply(DISPLAY);
-    node.text(&["wait", "trigger/display", "--for", "condition=Ready"]);
+    node.apply(WRITTEN);
+    for object in ["trigger/display", "broker/written", "bucketsource/written"] {
+        node.text(&["wait", object, "--for", "condition=Ready"]);
+    }
     until_zero(&hospital);
 
     let folder = Data::fresh();
-    let films = hospital.films(20_000..=20_019, folder.path());
+    let films = hospital.films(20_000..=20_099, folder.path());
     let put = hospital.put(folder.path());
     assert_eq!(put.len(), films.len());
     let events = hospital.results(films.len());
+    assert!(most_desired(node) > 1, "instances grow with the pictures: {}", node.text(&["describe", "ksvc", "xray"]));
 
     let rejected: Vec<_> = results(&events).filter(|result| result["verdict"] == "rejected").collect();
     assert!(rejected.is_empty(), "{rejected:?}");
@@ -93,12 +112,38 @@ fn every_picture_has_one_result_and_nobody_is_named() {
     let copies = Data::fresh();
     let stored = hospital.client.get(node, "xray-research", copies.path());
     assert_eq!(stored.keys().cloned().collect::<BTreeSet<_>>(), research, "exactly the unsure ones");
-    assert_eq!(research.len(), 2);
+    assert_eq!(research.len(), films.iter().filter(|film| film.verdict() == "unsure").count());
 
+    results_are_written_once(&hospital, &processed);
     nobody_is_named(&hospital, &films, (folder.path(), copies.path()), &events);
     notices_come_before_results(&hospital, &events);
     everybody_saw_every_event(&hospital, &events);
     until_zero(&hospital);
+}
+
+/// The most instances that the decisions on the function asked for, as people are shown them.
+fn most_desired(node: &Node) -> u64 {
+    let described = node.text(&["describe", "ksvc", "xray"]);
+    let desired = |row: &str| row.split_whitespace().nth(1).and_then(|word| word.parse().ok());
+    let decisions = described.lines().skip_while(|line| !line.contains("DESIRED")).skip(1).map_while(desired);
+    decisions.max().expect("decisions")
+}
+
+/// By what the buckets themselves tell: a function's write is told of as any other, and each result was written once.
+fn results_are_written_once(hospital: &Hospital, processed: &Objects) {
+    let written = loop {
+        let written = buckets::events(&hospital.node, "written");
+        if written.len() >= processed.len() {
+            break written;
+        }
+    };
+    let mut keys: Vec<_> = written.iter().map(|event| text(&event["subject"])).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, processed.keys().collect::<Vec<_>>());
+    for event in &written {
+        assert_eq!(event["type"], "com.amazonaws.s3.ObjectCreated:Put");
+        assert_eq!(event["data"]["userIdentity"]["principalId"], "function", "{event}");
+    }
 }
 
 /// At rest nothing runs, and everything is ready.
@@ -113,24 +158,39 @@ fn until_zero(hospital: &Hospital) {
     assert!(table.lines().skip(1).all(|row| row.contains("True")), "{table}");
 }
 
+/// What a stock client sees of the objects of a bucket, apart from their bytes.
+fn listed(hospital: &Hospital, bucket: &str) -> Vec<u8> {
+    let output = hospital.client.command(&hospital.node, &["list", bucket]).output().expect("python starts");
+    assert!(output.status.success() && output.stdout.windows(8).any(|part| part == b"metadata"), "{}", shown(&output));
+    output.stdout
+}
+
 fn nobody_is_named(hospital: &Hospital, films: &[Film], (inputs, copies): (&Path, &Path), events: &[Value]) {
     let mut told: Vec<(String, Vec<u8>)> = files(copies)
         .iter()
         .map(|file| ("a copy for research".to_owned(), std::fs::read(file).expect("a copy")))
         .collect();
     for bucket in ["xray-research", "xray-processed", "xray-archive"] {
-        told.push((format!("the keys of {bucket}"), format!("{:?}", hospital.list(bucket)).into_bytes()));
+        told.push((format!("a key or the metadata of {bucket}"), listed(hospital, bucket)));
     }
+    for broker in files(&hospital.node.data.path().join("broker")) {
+        let ledger = broker.join("ledger");
+        let outcomes = if ledger.is_dir() { files(&ledger) } else { Vec::new() };
+        told.extend(outcomes.iter().map(|file| ("the ledger".to_owned(), std::fs::read(file).expect("a file"))));
+    }
+    assert!(told.iter().any(|(what, _)| what == "the ledger"));
     told.extend(results(events).map(|result| ("a result".to_owned(), result.to_string().into_bytes())));
     for service in ["xray", "xray-alert"] {
         told.push((format!("the log of {service}"), hospital.node.text(&["logs", service]).into_bytes()));
     }
     let has =
         |bytes: &[u8], word: &str| bytes.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+    let put = listed(hospital, "xray-in");
     for film in films {
         let family = film.patient.split('^').next().expect("a family name");
         let input = std::fs::read(inputs.join(&film.key)).expect("the film");
         assert!(has(&input, family) && has(&input, &film.number), "the search finds what is there");
+        assert!(has(&put, family), "also in keys and metadata");
         for (what, bytes) in &told {
             for word in [family, &film.patient, &film.number] {
                 assert!(!has(bytes, word), "{what} names {word}");
