@@ -1,5 +1,6 @@
 //! Who asks, and whether they may: the one gate that every request passes, from the network and from inside.
 
+use super::discovery::is_pod;
 use super::failure::Failure;
 use super::resource::Resource;
 use super::token::Token;
@@ -39,10 +40,14 @@ pub enum Verb {
     DeleteCollection,
 }
 
-/// Decides every request of the API. Both identities may do everything so far: the token is the node's owner's. Narrower
-/// identities are added here and nowhere else.
+/// Decides every request of the API. The token is the node's owner's, who may do everything that means something: a pod
+/// that no revision stands behind would never run. Narrower identities are added here and nowhere else.
 pub fn authorize(identity: Identity, verb: Verb, resource: Resource) -> Result<(), Failure> {
+    let writes = matches!(verb, Verb::Create | Verb::Update | Verb::Patch);
     match identity {
+        Identity::Admin if writes && is_pod(resource) => {
+            Err(Failure::only_the_node(resource, "make a Service of serving.knative.dev/v1"))
+        }
         Identity::Node | Identity::Admin => {
             tracing::trace!(?identity, ?verb, ?resource, "allowed");
             Ok(())

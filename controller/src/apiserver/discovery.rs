@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const NAMESPACE_VERBS: [&str; 7] = ["create", "delete", "get", "list", "patch", "update", "watch"];
 const STATUS_VERBS: [&str; 3] = ["get", "patch", "update"];
 const EVENTS: &str = "events.k8s.io";
 
@@ -141,7 +142,7 @@ fn discovered(resource: Resource, group: &Group) -> Value {
     json!({
         "resource": kind.plural, "responseKind": response, "singularResource": kind.singular,
         "scope": if kind.namespaced { "Namespaced" } else { "Cluster" },
-        "verbs": VERBS, "shortNames": kind.short_names, "categories": kind.categories, "subresources": subresources,
+        "verbs": verbs(resource), "shortNames": kind.short_names, "categories": kind.categories, "subresources": subresources,
     })
 }
 
@@ -159,7 +160,7 @@ fn api_resources(group: &Group) -> Value {
         let kind = resource.kind();
         resources.push(json!({
             "name": kind.plural, "singularName": kind.singular, "namespaced": kind.namespaced, "kind": kind.kind,
-            "verbs": VERBS, "shortNames": kind.short_names, "categories": kind.categories,
+            "verbs": verbs(*resource), "shortNames": kind.short_names, "categories": kind.categories,
         }));
         let mut subresource = |name: &str, verbs: &[&str]| {
             resources.push(json!({
@@ -187,6 +188,11 @@ fn reviews() -> Value {
             "kind": "SelfSubjectAccessReview", "verbs": ["create"],
         }],
     })
+}
+
+/// What may be asked of a kind. Namespaces are not deleted by the collection.
+fn verbs(resource: Resource) -> &'static [&'static str] {
+    if resource.is_namespace() { &NAMESPACE_VERBS } else { &VERBS }
 }
 
 /// Whether this is the kind that has logs.

@@ -61,6 +61,12 @@ impl Failure {
         Self { details, ..Self::new(StatusCode::FORBIDDEN, "Forbidden", message) }
     }
 
+    /// 403: a kind that only the node writes.
+    pub fn only_the_node(resource: Resource, instead: &str) -> Self {
+        let message = format!("{} are written by the node alone: {instead}", resource.name());
+        Self::new(StatusCode::FORBIDDEN, "Forbidden", message)
+    }
+
     /// 404: no such path.
     pub fn no_such_path() -> Self {
         Self::new(StatusCode::NOT_FOUND, "NotFound", "the server could not find the requested resource")

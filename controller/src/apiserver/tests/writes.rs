@@ -1,8 +1,11 @@
 //! Create, update, patch, delete: what is stored, and what is refused in which words.
 
 use super::{APPLY, CORE, MERGE, call, config_map, server, service, typed};
-use crate::apiserver::ApiServer;
+use crate::apiserver::{ApiServer, Identity};
+use axum::body::{Body, to_bytes};
+use http::Request;
 use serde_json::{Value, json};
+use tower::ServiceExt;
 
 const SERVICES: &str = "/apis/serving.knative.dev/v1/namespaces/default/services";
 
@@ -183,4 +186,49 @@ async fn collections_are_deleted_by_selector() {
     assert_eq!(call(&api, "DELETE", &format!("{CORE}/configmaps?labelSelector=l%3Dx"), Value::Null).await.0, 200);
     assert_eq!(call(&api, "GET", &format!("{CORE}/configmaps/a"), Value::Null).await.0, 404);
     assert_eq!(call(&api, "GET", &format!("{CORE}/configmaps/b"), Value::Null).await.0, 200);
+}
+
+#[tokio::test]
+async fn namespaces_go_one_by_one_and_the_default_stays() {
+    let api = server().await;
+    let namespaces = "/api/v1/namespaces";
+    let other = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "other"}});
+    call(&api, "POST", namespaces, other).await;
+    for (path, status, fragment) in [
+        (namespaces, 405, "does not allow this method"),
+        ("/api/v1/namespaces/", 405, "does not allow this method"),
+        ("/api/v1/namespaces/default", 403, "this namespace may not be deleted"),
+        ("/api/v1/namespaces/other", 200, ""),
+    ] {
+        let (code, answer) = call(&api, "DELETE", path, Value::Null).await;
+        assert_eq!(code, status, "{path}: {answer}");
+        assert!(answer.to_string().contains(fragment), "{path}: {answer}");
+    }
+    let (_, list) = call(&api, "GET", namespaces, Value::Null).await;
+    let names: Vec<_> = list["items"].as_array().into_iter().flatten().map(|item| &item["metadata"]["name"]).collect();
+    assert_eq!(names, ["default"]);
+    let (_, core) = call(&api, "GET", "/api/v1", Value::Null).await;
+    let verbs = |plural: &str| {
+        core["resources"].as_array().unwrap().iter().find(|r| r["name"] == plural).unwrap()["verbs"].to_string()
+    };
+    assert!(!verbs("namespaces").contains("deletecollection") && verbs("configmaps").contains("deletecollection"));
+}
+
+#[tokio::test]
+async fn only_the_node_writes_pods() {
+    let api = server().await;
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"},
+        "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    let pods = format!("{CORE}/pods");
+    for (method, path, media) in
+        [("POST", pods.clone(), "application/json"), ("PATCH", format!("{pods}/p?fieldManager=m"), APPLY)]
+    {
+        let request = Request::builder().method(method).uri(path).header("content-type", media);
+        let request = request.extension(Identity::Admin).body(Body::from(pod.to_string())).unwrap();
+        let response = api.router().oneshot(request).await.unwrap();
+        assert_eq!(response.status().as_u16(), 403, "{method}");
+        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        assert!(String::from_utf8_lossy(&body).contains("make a Service"), "{method}");
+    }
+    assert_eq!(call(&api, "POST", &pods, pod).await.0, 201, "the node itself");
 }

@@ -1,6 +1,7 @@
 //! DELETE of one object, or of all in a collection that a selector matches.
 
 use super::{Context, body};
+use crate::apiserver::DEFAULT_NAMESPACE;
 use crate::apiserver::answer::{object, success};
 use crate::apiserver::authorize::Verb;
 use crate::apiserver::failure::Failure;
@@ -23,11 +24,14 @@ struct Options {
 /// Deletes.
 pub(crate) async fn delete(context: Context<'_>) -> Result<Response, Failure> {
     let options = options(context.request)?;
-    if context.request.verb == Verb::DeleteCollection {
+    let request = context.request;
+    if request.verb == Verb::DeleteCollection {
         return delete_collection(context, &options).await;
     }
-    let request = context.request;
     let key = request.key(request.named()?);
+    if request.resource.is_namespace() && key.name == DEFAULT_NAMESPACE {
+        return Err(Failure::forbidden("namespaces", &key.name, "this namespace may not be deleted"));
+    }
     let stored = context.store.snapshot()?.get(&key)?;
     let stored = stored.ok_or_else(|| Failure::not_found(request.resource, &key.name))?;
     let details = |stored: &[u8]| {
@@ -48,6 +52,10 @@ pub(crate) async fn delete(context: Context<'_>) -> Result<Response, Failure> {
 
 async fn delete_collection(context: Context<'_>, options: &Options) -> Result<Response, Failure> {
     let request = context.request;
+    // As in Kubernetes: everything in them would go, too.
+    if request.resource.is_namespace() {
+        return Err(Failure::method_not_allowed());
+    }
     let wanted = Wanted::of(request)?;
     let mut keys = Vec::new();
     context.store.snapshot()?.visit(request.resource, request.namespace.as_deref(), None, |key, stored| {
