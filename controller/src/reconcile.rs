@@ -18,6 +18,7 @@ mod labels;
 mod pod;
 mod revision;
 mod route;
+mod routing;
 mod run;
 mod service;
 mod trigger;

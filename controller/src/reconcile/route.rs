@@ -4,6 +4,7 @@
 
 use super::activity;
 use super::context::{Context, Error, Settings, key_of, serving_condition};
+use super::routing;
 use super::run::RETRY_DELAY;
 use crate::project::Serving;
 use fnctl_config::api::condition::{self, Cause, Status};
@@ -50,6 +51,11 @@ pub(super) async fn reconcile(key: &ObjectKey, context: &Context) -> Result<Acti
         }
         Err(cause) => Err((Status::False, cause)),
     };
+    if let Ok(share) = &assigned
+        && let Some(revision) = &share.revision_name
+    {
+        routing::mark(&route, revision, context).await?;
+    }
     let (after, serving) = settle(&route, &assigned, context).await?;
     super::run::announce(context, &route, &after).await;
     Ok(if assigned.is_ok() && serving != Serving::Yes { Action::requeue(RETRY_DELAY) } else { Action::await_change() })

@@ -190,6 +190,8 @@ async fn a_service_becomes_ready_is_updated_and_goes() {
     let revisions = home.api::<Revision>().list(&ListParams::default()).await.expect("a list");
     let names: Vec<String> = revisions.iter().map(|revision| revision.name_any()).collect();
     assert_eq!(names, ["hello-00001", "hello-00002"]);
+    let states: Vec<_> = revisions.iter().map(|r| r.labels()["serving.knative.dev/routingState"].as_str()).collect();
+    assert_eq!(states, ["reserve", "active"]);
     let digest = &revisions.items[1].status.as_ref().expect("a status").container_statuses[0].image_digest;
     assert_eq!(digest.as_deref(), Some(format!("hello@sha256:{}", "b".repeat(64)).as_str()));
 
