@@ -41,8 +41,8 @@ pub struct TriggerFilter {
     pub attributes: BTreeMap<String, String>,
 }
 
-/// One filter: exactly one of the fields. It is the shape that `explain` and field checks know; objects keep filters as
-/// they were written, and [`crate::filter`] parses them.
+/// One filter: exactly one of the fields.
+// The shape that `explain` and field checks know; objects keep filters as they were written, and `crate::filter` parses them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SubscriptionsApiFilter {
     /// All of these must match.

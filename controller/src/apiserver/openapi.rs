@@ -95,9 +95,35 @@ fn reach(name: &str, used: &mut Map<String, Value>) {
     let mut waiting = vec![name.to_owned()];
     while let Some(name) = waiting.pop() {
         let Some(schema) = api::schemas().get(&name) else { continue };
-        if used.insert(name, schema.clone()).is_none() {
+        if used.insert(name, readable(schema)).is_none() {
             references(schema, &mut waiting);
         }
+    }
+}
+
+/// The schema in the form that `kubectl explain` reads: what may be null is not an alternative, and a line of a description
+/// ends with its paragraph.
+fn readable(schema: &Value) -> Value {
+    match schema {
+        Value::Object(fields) => {
+            let mut fields: Map<_, _> = fields.iter().map(|(name, value)| (name.clone(), readable(value))).collect();
+            if let Some(Value::String(text)) = fields.get_mut("description") {
+                let paragraphs: Vec<_> = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect();
+                *text = paragraphs.join("\n\n");
+            }
+            if let Some(Value::Array(ways)) = fields.get("anyOf")
+                && let [way, null] = ways.as_slice()
+                && null["enum"] == json!([null])
+            {
+                let way = way.clone();
+                fields.remove("anyOf");
+                fields.insert("allOf".to_owned(), json!([way]));
+                fields.insert("nullable".to_owned(), json!(true));
+            }
+            Value::Object(fields)
+        }
+        Value::Array(items) => items.iter().map(readable).collect(),
+        other => other.clone(),
     }
 }
 
@@ -115,5 +141,27 @@ fn references(schema: &Value, found: &mut Vec<String>) {
         }
         Value::Array(items) => items.iter().for_each(|item| references(item, found)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Documents, readable};
+    use serde_json::json;
+
+    #[test]
+    fn what_may_be_null_is_explained_as_what_it_is() {
+        let written = json!({"properties": {"sink": {
+            "description": "Where\nit goes.\n\nOr not.",
+            "anyOf": [{"$ref": "#/components/schemas/Sink"}, {"enum": [null], "nullable": true}],
+        }, "two": {"anyOf": [{"type": "string"}, {"type": "integer"}]}}});
+        let explained = json!({"properties": {"sink": {
+            "description": "Where it goes.\n\nOr not.", "allOf": [{"$ref": "#/components/schemas/Sink"}], "nullable": true,
+        }, "two": {"anyOf": [{"type": "string"}, {"type": "integer"}]}}});
+        assert_eq!(readable(&written), explained);
+        for document in Documents::new().documents.values() {
+            let text = String::from_utf8_lossy(document);
+            assert!(!text.contains(r#""enum":[null]"#), "a field that `kubectl explain` cannot look into");
+        }
     }
 }
