@@ -16,17 +16,20 @@ use bytes::Bytes;
 use fnctl_activator::activator::RevisionView;
 use fnctl_autoscaler::bounds::Bound;
 use fnctl_autoscaler::history::Record;
+use fnctl_config::limits::FUNCTION_LOG_LOOK;
 use fnctl_config::snapshot::ObjectKey;
 use fnctl_controller::apiserver::{Failure, require_token};
 use fnctl_runtime_wasm::logs::Line;
-use futures::stream::{self, BoxStream, StreamExt as _};
+use futures::stream::{self, BoxStream, SelectAll, Stream, StreamExt as _};
 use http::{StatusCode, header};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::interval;
 
 /// Everything on the control port: what needs the token, and the health of the node, which does not.
 pub(crate) fn router(parts: &Parts) -> Router {
@@ -125,12 +128,13 @@ async fn logs(
     Path((namespace, name)): Path<(String, String)>,
     Query(query): Query<LogQuery>,
 ) -> Response {
-    let of_function = |view: &RevisionView| view.revision.key.namespace == namespace && view.revision.service == name;
-    let revisions = parts.activator.revisions().into_iter().filter(of_function).map(|view| view.revision.key.clone());
-    let revisions: Vec<ObjectKey> =
-        revisions.filter(|key| query.revision.as_ref().is_none_or(|name| *name == key.name)).collect();
+    let asked = Asked { function: ObjectKey::new(namespace, name), revision: query.revision };
+    let revisions = asked.revisions(&parts);
     if revisions.is_empty() {
-        return no_such(&format!("no revision of function {namespace}/{name} runs on this node"));
+        return no_such(&match &asked.revision {
+            Some(revision) => format!("revision {revision:?} of function {} does not run on this node", asked.function),
+            None => format!("no revision of function {} runs on this node", asked.function),
+        });
     }
     let oldest = query.since;
     let event = query.event;
@@ -138,20 +142,73 @@ async fn logs(
         oldest.is_none_or(|oldest| line.time >= oldest) && event.as_deref().is_none_or(|event| *line.call == *event)
     };
     let mut kept = Vec::new();
-    let mut later = Vec::new();
-    for key in revisions {
-        let (lines, follow) = read_logs(parts.runtime.logs(), &key);
+    let mut later = SelectAll::new();
+    for key in &revisions {
+        let (lines, follow) = read_logs(parts.runtime.logs(), key);
         kept.extend(lines.into_iter().map(|line| (key.clone(), line)));
-        later.push(follow.map(move |line| (key.clone(), line)).boxed());
+        later.push(named(key, follow));
     }
     kept.sort_by_key(|(_, line)| line.time);
+    let closing = parts.api.closing();
     let all = match query.follow {
-        true => stream::iter(kept).chain(stream::select_all(later)).boxed(),
+        true => stream::iter(kept).chain(following(parts, asked, revisions, later).take_until(closing)).boxed(),
         false => stream::iter(kept).boxed(),
     };
     lines(
         all.filter(move |(_, line)| std::future::ready(wanted(line))).map(|(key, line)| log_line(&key, &line)).boxed(),
     )
+}
+
+/// Whose lines are asked for.
+struct Asked {
+    function: ObjectKey,
+    /// Only this one of its revisions.
+    revision: Option<String>,
+}
+
+impl Asked {
+    /// The revisions that there are now.
+    fn revisions(&self, parts: &Parts) -> BTreeSet<ObjectKey> {
+        let all = parts.activator.revisions().into_iter().map(|view| view.revision);
+        let its = all.filter(|revision| {
+            revision.key.namespace == self.function.namespace && revision.service == self.function.name
+        });
+        let its = its.map(|revision| revision.key.clone());
+        its.filter(|key| self.revision.as_ref().is_none_or(|name| *name == key.name)).collect()
+    }
+}
+
+/// Lines, and which revision wrote them.
+type Lines = BoxStream<'static, (ObjectKey, Line)>;
+
+fn named(revision: &ObjectKey, lines: impl Stream<Item = Line> + Send + 'static) -> Lines {
+    let revision = revision.clone();
+    lines.map(move |line| (revision.clone(), line)).boxed()
+}
+
+/// The lines from now on: of the revisions that are known, and of those that are made meanwhile.
+fn following(
+    parts: Parts,
+    asked: Asked,
+    known: BTreeSet<ObjectKey>,
+    lines: SelectAll<Lines>,
+) -> impl Stream<Item = (ObjectKey, Line)> {
+    let state = (parts, asked, known, lines, interval(FUNCTION_LOG_LOOK));
+    stream::unfold(state, async |(parts, asked, mut known, mut lines, mut look)| {
+        loop {
+            tokio::select! {
+                Some(line) = lines.next() => return Some((line, (parts, asked, known, lines, look))),
+                _ = look.tick() => {
+                    let now = asked.revisions(&parts);
+                    for new in now.difference(&known) {
+                        let (kept, later) = read_logs(parts.runtime.logs(), new);
+                        lines.push(named(new, stream::iter(kept).chain(later)));
+                    }
+                    known = now;
+                }
+            }
+        }
+    })
 }
 
 fn log_line(revision: &ObjectKey, line: &Line) -> Value {

@@ -123,6 +123,8 @@ pub const ANSWER_BYTES_MAX: u64 = 256 << 20;
 pub const LOG_LINE_BYTES_MAX: usize = 8 << 10;
 /// Log kept in memory for one revision, in bytes of its lines. Above it: the oldest go.
 pub const LOG_REVISION_BYTES_MAX: usize = 1 << 20;
+/// How often who follows a function's log looks for revisions that were made meanwhile: soon enough for a person.
+pub const FUNCTION_LOG_LOOK: Duration = Duration::from_millis(500);
 /// Revisions whose log is kept in memory. Above it: the log written to longest ago goes.
 pub const LOG_REVISIONS_MAX: usize = 500;
 /// Idle instances kept for reuse by one revision. Above it: they are dropped.

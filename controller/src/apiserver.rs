@@ -55,7 +55,7 @@ use std::sync::{Arc, LazyLock};
 use store::{Key, Operation, Place, Refused, Store};
 use tower::Service;
 
-/// The namespace that is there from the start.
+/// The namespace that is there from the start, and stays.
 const DEFAULT_NAMESPACE: &str = "default";
 
 /// The API, ready to be called in process and to be served.
@@ -72,6 +72,14 @@ struct Shared {
     /// Made when they are first asked for: people ask, reconcilers do not.
     openapi: LazyLock<openapi::Documents>,
     closing: tokio::sync::watch::Sender<bool>,
+}
+
+impl Shared {
+    fn closing(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut closing = self.closing.subscribe();
+        // Where the API is gone there is nothing to wait for, either.
+        async move { drop(closing.wait_for(|closing| *closing).await) }
+    }
 }
 
 impl fmt::Debug for Shared {
@@ -135,9 +143,14 @@ impl ApiServer {
         self.shared.store.failed().await
     }
 
-    /// Ends all watches, so that a node can stop without waiting for them. New ones end at once.
+    /// Ends all watches and followed logs, so that a node can stop without waiting for them. New ones end at once.
     pub fn close_watches(&self) {
         self.shared.closing.send_replace(true);
+    }
+
+    /// Done once watches end. For streams beside them that go on for ever.
+    pub fn closing(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.shared.closing()
     }
 
     /// Lets old events go, for ever: the caller's task, ended by dropping it.

@@ -80,7 +80,7 @@ async fn pod_log(shared: &Shared, pods: Resource, pod: ObjectKey, head: &Parts) 
     let options = LogOptions::of(&Query::parse(head.uri.query().unwrap_or("")))?;
     let key = super::store::Key::new(pods, pod.namespace.clone(), pod.name.clone());
     shared.store.snapshot()?.get(&key)?.ok_or_else(|| Failure::not_found(pods, &pod.name))?;
-    Ok(logs::answer(shared.logs.as_ref(), pod, options).await)
+    Ok(logs::answer(shared.logs.as_ref(), pod, options, shared.closing()).await)
 }
 
 async fn read(body: Body) -> Result<Bytes, Failure> {

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use fnctl_config::snapshot::ObjectKey;
 use futures::future::BoxFuture;
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, StreamExt as _};
 use http::header;
 use std::io;
 use std::time::Duration;
@@ -87,11 +87,16 @@ impl LogOptions {
     }
 }
 
-/// Answers with the text of a log.
-pub(crate) async fn answer(logs: &dyn PodLogs, pod: ObjectKey, options: LogOptions) -> Response {
+/// Answers with the text of a log, until `closing` is done.
+pub(crate) async fn answer(
+    logs: &dyn PodLogs,
+    pod: ObjectKey,
+    options: LogOptions,
+    closing: impl Future<Output = ()> + Send + 'static,
+) -> Response {
     let text = [(header::CONTENT_TYPE, "text/plain")];
     match logs.read(pod, options).await {
-        Some(stream) => (text, Body::from_stream(stream)).into_response(),
+        Some(stream) => (text, Body::from_stream(stream.take_until(closing))).into_response(),
         // The object is there, so nothing was printed yet.
         None => (text, Body::empty()).into_response(),
     }
