@@ -3,6 +3,7 @@
 mod bench;
 
 pub(crate) use bench::{BenchCold, BenchCommand, BenchEvent, BenchHttp};
+use clap::builder::NonEmptyStringValueParser as NonEmpty;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,7 +33,7 @@ pub(crate) struct Scope {
     pub(crate) data_dir: Option<PathBuf>,
 
     /// Namespace of the objects
-    #[arg(short, long, global = true, default_value = "default")]
+    #[arg(short, long, global = true, default_value = "default", value_parser = NonEmpty::new())]
     pub(crate) namespace: String,
 
     /// json, yaml, name, wide or jsonpath=TEMPLATE
@@ -153,7 +154,7 @@ pub(crate) struct Apply {
     /// Take over fields that somebody else set
     #[arg(long)]
     pub(crate) force_conflicts: bool,
-    /// Delete what an earlier apply of the same files made and they no longer hold
+    /// Delete what an earlier apply of the same files in this namespace made and they no longer hold (- is one file)
     #[arg(long)]
     pub(crate) prune: bool,
 }
@@ -167,7 +168,8 @@ pub(crate) struct Diff {
 
 #[derive(Args, Debug)]
 pub(crate) struct Get {
-    /// Kind, or several with commas: ksvc, revision, route, broker, trigger, bucketsource, configmap, secret, ...
+    /// Kind, or several with commas: ksvc, revision, route, broker, trigger, bucketsource, configmap, secret, ...;
+    /// or KIND/NAME
     pub(crate) kind: String,
     /// One object
     pub(crate) name: Option<String>,
@@ -184,15 +186,15 @@ pub(crate) struct Get {
 
 #[derive(Args, Debug)]
 pub(crate) struct Describe {
-    /// Kind
+    /// KIND, or KIND/NAME
     pub(crate) kind: String,
     /// Name
-    pub(crate) name: String,
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Delete {
-    /// Kind and names
+    /// KIND and names, or KIND/NAME...
     #[arg(required_unless_present = "files")]
     pub(crate) objects: Vec<String>,
     /// What is in these files
@@ -216,6 +218,7 @@ pub(crate) struct Wait {
 #[derive(Args, Debug)]
 pub(crate) struct Invoke {
     /// The function
+    #[arg(value_parser = NonEmpty::new())]
     pub(crate) name: String,
     /// Body; makes it a POST
     #[arg(long, conflicts_with = "file")]
@@ -237,6 +240,7 @@ pub(crate) struct Invoke {
 #[derive(Args, Debug)]
 pub(crate) struct Logs {
     /// The function
+    #[arg(value_parser = NonEmpty::new())]
     pub(crate) name: String,
     /// Go on showing new lines
     #[arg(short, long)]
@@ -271,7 +275,7 @@ pub(crate) enum EventCommand {
 #[derive(Args, Debug)]
 pub(crate) struct EventSend {
     /// The broker
-    #[arg(long, default_value = "default")]
+    #[arg(long, default_value = "default", value_parser = NonEmpty::new())]
     pub(crate) broker: String,
     /// Type of the event
     #[arg(long = "type", required_unless_present = "file")]
@@ -299,7 +303,7 @@ pub(crate) struct EventSend {
 #[derive(Args, Debug)]
 pub(crate) struct EventList {
     /// The broker
-    #[arg(long, default_value = "default")]
+    #[arg(long, default_value = "default", value_parser = NonEmpty::new())]
     pub(crate) broker: String,
     /// Only events younger than this
     #[arg(long, value_parser = duration)]
@@ -315,16 +319,17 @@ pub(crate) struct EventList {
 #[derive(Args, Debug)]
 pub(crate) struct EventShow {
     /// Id or position
+    #[arg(value_parser = NonEmpty::new())]
     pub(crate) event: String,
     /// The broker
-    #[arg(long, default_value = "default")]
+    #[arg(long, default_value = "default", value_parser = NonEmpty::new())]
     pub(crate) broker: String,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct EventTail {
     /// The broker
-    #[arg(long, default_value = "default")]
+    #[arg(long, default_value = "default", value_parser = NonEmpty::new())]
     pub(crate) broker: String,
     /// Begin with events younger than this [default: now]
     #[arg(long, value_parser = duration)]
@@ -337,9 +342,10 @@ pub(crate) struct EventTail {
 #[derive(Args, Debug)]
 pub(crate) struct EventWhy {
     /// Id or position
+    #[arg(value_parser = NonEmpty::new())]
     pub(crate) event: String,
     /// The broker
-    #[arg(long, default_value = "default")]
+    #[arg(long, default_value = "default", value_parser = NonEmpty::new())]
     pub(crate) broker: String,
     /// Only events of this source
     #[arg(long)]
@@ -385,9 +391,10 @@ pub(crate) enum DlqCommand {
 #[derive(Args, Debug)]
 pub(crate) struct DlqEntry {
     /// The parked event: its ID in the list
+    #[arg(value_parser = NonEmpty::new())]
     pub(crate) id: String,
     /// The broker
-    #[arg(long, default_value = "default")]
+    #[arg(long, default_value = "default", value_parser = NonEmpty::new())]
     pub(crate) broker: String,
 }
 
@@ -403,7 +410,7 @@ pub(crate) struct DlqDrop {
 #[derive(Args, Debug)]
 pub(crate) struct DlqFilter {
     /// The broker
-    #[arg(long, default_value = "default")]
+    #[arg(long, default_value = "default", value_parser = NonEmpty::new())]
     pub(crate) broker: String,
     /// Only of this trigger
     #[arg(long)]

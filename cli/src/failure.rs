@@ -45,6 +45,8 @@ pub(crate) mod code {
     pub(crate) const TIMED_OUT: &str = "FN1302";
     /// A measurement missed its goal.
     pub(crate) const GOAL: &str = "FN1303";
+    /// Stopped before its end.
+    pub(crate) const STOPPED: &str = "FN1304";
     /// The node cannot start.
     pub(crate) const NODE: &str = "FN1401";
     /// A store of the node failed.
@@ -74,6 +76,12 @@ impl Failure {
 
     pub(crate) fn failed(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(Exit::Failed, code, message)
+    }
+
+    /// The same failure in other words.
+    pub(crate) fn says(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
     }
 
     /// Adds what lies beneath, outermost first.
@@ -141,13 +149,12 @@ impl fmt::Display for Failure {
 
 impl From<kube::Error> for Failure {
     fn from(error: kube::Error) -> Self {
+        let unreachable =
+            || Self::new(Exit::Unreachable, code::UNREACHABLE, "the node does not answer").try_this("fnctl up");
         match &error {
             kube::Error::Api(status) => Self::from(status.as_ref()),
-            kube::Error::Service(_) | kube::Error::HyperError(_) => {
-                Self::new(Exit::Unreachable, code::UNREACHABLE, "the node does not answer")
-                    .because(&error)
-                    .try_this("fnctl up")
-            }
+            kube::Error::Service(cause) => unreachable().because(cause.as_ref()),
+            kube::Error::HyperError(cause) => unreachable().because(cause),
             _ => Self::failed(code::OTHER, "the request failed").because(&error),
         }
     }

@@ -29,7 +29,8 @@ impl Document {
     }
 }
 
-/// Reads all documents of the given files, folders (their `*.yaml`, `*.yml`, `*.json`, sorted) and `-`.
+/// Reads all documents of the given files, folders (their `*.yaml`, `*.yml`, `*.json`, sorted) and `-`. Files without any
+/// object are a mistake: one that was cut off, or the wrong one.
 pub(crate) fn read_all(files: &[String]) -> Result<Vec<Document>, Failure> {
     let mut documents = Vec::new();
     for file in files {
@@ -56,7 +57,10 @@ pub(crate) fn read_all(files: &[String]) -> Result<Vec<Document>, Failure> {
             documents.extend(read(path)?);
         }
     }
-    Ok(documents)
+    match documents.is_empty() && !files.is_empty() {
+        true => Err(Failure::invalid(code::YAML, format!("no object in {}", files.join(", ")))),
+        false => Ok(documents),
+    }
 }
 
 /// Reads the documents of one file.
@@ -104,10 +108,14 @@ fn kind_of(object: &Value, origin: &str) -> Result<&'static Kind, Failure> {
         Failure::invalid(code::KIND, format!("{origin}: no kind {name:?} of {api_version:?} is known here"))
             .try_this("fnctl get --help")
     })?;
-    if object["metadata"]["name"].as_str().is_none_or(str::is_empty)
-        && object["metadata"]["generateName"].as_str().is_none()
-    {
-        return Err(Failure::invalid(code::YAML, format!("{origin}: the field metadata.name is missing")));
+    if object["metadata"]["name"].as_str().is_none_or(str::is_empty) {
+        let failure = Failure::invalid(code::YAML, format!("{origin}: the field metadata.name is missing"));
+        return Err(match object["metadata"]["generateName"].is_null() {
+            true => failure,
+            false => {
+                failure.detail("a generated name is another one each time: only `kubectl create` makes such objects")
+            }
+        });
     }
     Ok(found)
 }
@@ -119,6 +127,24 @@ pub(crate) fn kind_by_word(word: &str) -> Result<&'static Kind, Failure> {
         Failure::invalid(code::KIND, format!("{word:?} is no kind that is known here"))
             .detail(format!("known: {known}"))
     })
+}
+
+/// What `KIND/NAME`, or KIND and NAME, mean; no name where none is given. An empty one, as of a variable that is not set,
+/// would mean all objects of the kind.
+pub(crate) fn kind_and_name<'a>(
+    word: &'a str,
+    name: Option<&'a str>,
+) -> Result<(&'static Kind, Option<&'a str>), Failure> {
+    let (word, name) = match word.split_once('/').filter(|_| name.is_none()) {
+        Some((word, name)) => (word, Some(name)),
+        None => (word, name),
+    };
+    let kind = kind_by_word(word)?;
+    match name {
+        Some("") => Err(Failure::invalid(code::INPUT, format!("which {word}? its name is empty"))
+            .try_this(format!("fnctl get {word}"))),
+        name => Ok((kind, name)),
+    }
 }
 
 /// Path of the collection of a kind; all namespaces where none is given.

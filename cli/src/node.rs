@@ -31,7 +31,7 @@ impl Signals {
     }
 
     /// The next one.
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

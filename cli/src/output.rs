@@ -3,6 +3,7 @@
 use crate::failure::{Failure, code};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
+use serde_json::json;
 use std::io::{self, Write as _};
 
 /// The form in which a command's data is asked for.
@@ -61,6 +62,14 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let line =
         serde_json::to_string(value).map_err(|e| Failure::failed(code::OTHER, "cannot write JSON").because(&e))?;
     data(line)
+}
+
+/// What became of one object: `kind.group/name deleted`.
+pub(crate) fn outcome(form: &Form, object: &str, result: &str) -> Result<(), Failure> {
+    match form.is_json() {
+        true => json(&json!({"object": object, "result": result})),
+        false => data(format!("{object} {result}")),
+    }
 }
 
 /// One line for people. It is lost where stderr is closed: there is nobody to tell.

@@ -49,6 +49,15 @@ impl Target {
         }
     }
 
+    /// Why a request did not do what was asked; says where it went if nobody answered.
+    pub(crate) fn failure(&self, error: kube::Error) -> Failure {
+        let failure = Failure::from(error);
+        match failure.exit() {
+            Exit::Unreachable => failure.says(format!("{} does not answer", self.server)),
+            _ => failure,
+        }
+    }
+
     /// A request that has no body.
     pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {
         self.send("GET", path, "application/json", Vec::new()).await
@@ -62,7 +71,8 @@ impl Target {
         media_type: &str,
         body: Vec<u8>,
     ) -> Result<Value, Failure> {
-        Ok(self.client.request::<Value>(request(method, path, media_type, body)?).await?)
+        let request = request(method, path, media_type, body)?;
+        self.client.request::<Value>(request).await.map_err(|error| self.failure(error))
     }
 
     /// A request answered by one JSON document a line, for as long as the node has something to say.
@@ -70,16 +80,26 @@ impl Target {
         &self,
         path: &str,
     ) -> Result<impl Stream<Item = Result<Value, Failure>> + use<>, Failure> {
-        let reader = self.client.request_stream(request("GET", path, "application/json", Vec::new())?).await?;
-        Ok(reader.lines().filter_map(async |line| match line {
-            Ok(line) if line.is_empty() => None,
-            Ok(line) => Some(
-                serde_json::from_str(&line)
-                    .map_err(|e| Failure::failed(code::OTHER, "the answer is no JSON").because(&e)),
-            ),
-            Err(error) => Some(Err(error.into())),
+        let request = request("GET", path, "application/json", Vec::new())?;
+        let reader = self.client.request_stream(request).await.map_err(|error| self.failure(error))?;
+        let server = self.server.clone();
+        Ok(reader.lines().filter_map(move |line| {
+            std::future::ready(match line {
+                Ok(line) if line.is_empty() => None,
+                Ok(line) => Some(
+                    serde_json::from_str(&line)
+                        .map_err(|e| Failure::failed(code::OTHER, "the answer is no JSON").because(&e)),
+                ),
+                Err(_) => Some(Err(broken_off(&server))),
+            })
         }))
     }
+}
+
+/// The connection was lost in the middle of an answer: the node was killed, or the machine is gone.
+pub(crate) fn broken_off(server: &str) -> Failure {
+    let message = format!("{server} broke off its answer");
+    Failure::new(Exit::Unreachable, code::UNREACHABLE, message).try_this("fnctl up")
 }
 
 fn request(method: &str, path: &str, media_type: &str, body: Vec<u8>) -> Result<Request<Vec<u8>>, Failure> {

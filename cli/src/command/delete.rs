@@ -2,7 +2,7 @@
 
 use crate::args::{Delete, Scope};
 use crate::failure::{Failure, code};
-use crate::manifest::{self, kind_by_word};
+use crate::manifest;
 use crate::output;
 use crate::target::Target;
 use fnctl_config::api::kind::Kind;
@@ -17,7 +17,8 @@ pub(crate) async fn run(arguments: Delete, scope: &Scope) -> Result<(), Failure>
         let path = manifest::object(kind, Some(&namespace), &name);
         let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"});
         target.send("DELETE", &path, "application/json", options.to_string().into_bytes()).await?;
-        output::data(format!("{} deleted", super::get::resource_name(kind, &json!({"metadata": {"name": name}}))))?;
+        let name = super::get::resource_name(kind, &json!({"metadata": {"name": name}}));
+        output::outcome(&target.form, &name, "deleted")?;
     }
     Ok(())
 }
@@ -30,18 +31,21 @@ fn objects(arguments: &Delete) -> Result<Vec<Named>, Failure> {
     let from_files =
         documents.map(|d| (d.kind, d.object["metadata"]["namespace"].as_str().map(str::to_owned), d.name().to_owned()));
     let mut objects: Vec<Named> = from_files.collect();
+    let named = |word: &str, name: Option<&str>| match manifest::kind_and_name(word, name)? {
+        (kind, Some(name)) => Ok((kind, None, name.to_owned())),
+        (_, None) => Err(Failure::invalid(code::INPUT, format!("which {word}? name at least one"))),
+    };
     match arguments.objects.as_slice() {
-        [] => {}
-        words if words.iter().all(|word| word.contains('/')) => {
-            for (kind, name) in words.iter().filter_map(|word| word.split_once('/')) {
-                objects.push((kind_by_word(kind)?, None, name.to_owned()));
+        [kind, names @ ..] if !names.is_empty() && !kind.contains('/') => {
+            for name in names {
+                objects.push(named(kind, Some(name))?);
             }
         }
-        [kind, names @ ..] if !names.is_empty() => {
-            let kind = kind_by_word(kind)?;
-            objects.extend(names.iter().map(|name| (kind, None, name.clone())));
+        words => {
+            for word in words {
+                objects.push(named(word, None)?);
+            }
         }
-        [kind, ..] => return Err(Failure::invalid(code::INPUT, format!("which {kind}? name at least one"))),
     }
     Ok(objects)
 }

@@ -1,17 +1,18 @@
 //! `fnctl describe`: one object for people, with its conditions, the autoscaler's decisions that are kept, and its events.
 
 use crate::args::{Describe, Scope};
-use crate::failure::Failure;
-use crate::manifest::{self, kind_by_word};
+use crate::failure::{Failure, code};
+use crate::manifest;
 use crate::output::{self, Form};
 use crate::target::{Target, segment};
 use fnctl_config::api::kind::Kind;
 use serde_json::Value;
 
 pub(crate) async fn run(arguments: Describe, scope: &Scope) -> Result<(), Failure> {
-    let kind = kind_by_word(&arguments.kind)?;
+    let (kind, name) = manifest::kind_and_name(&arguments.kind, arguments.name.as_deref())?;
+    let name = name.ok_or_else(|| Failure::invalid(code::INPUT, "describe takes KIND/NAME, or KIND NAME"))?;
     let target = Target::find(scope).await?;
-    let object = target.get(&manifest::object(kind, Some(&target.namespace), &arguments.name)).await?;
+    let object = target.get(&manifest::object(kind, Some(&target.namespace), name)).await?;
     if target.form != Form::Text && target.form != Form::Wide {
         return super::get::print(&target.form, kind, &object);
     }

@@ -4,7 +4,7 @@ use crate::args::{Get, Scope};
 use crate::failure::{Failure, code};
 use crate::manifest::{self, kind_by_word};
 use crate::output::{self, Form};
-use crate::target::{Target, segment};
+use crate::target::{Target, broken_off, segment};
 use fnctl_config::api::kind::{Kind, SERVING};
 use futures::{AsyncBufReadExt as _, StreamExt as _};
 use serde_json::{Value, json};
@@ -13,28 +13,29 @@ use serde_json::{Value, json};
 const AS_TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io";
 
 pub(crate) async fn run(arguments: Get, scope: &Scope) -> Result<(), Failure> {
-    let kinds = arguments.kind.split(',').map(kind_by_word).collect::<Result<Vec<_>, _>>()?;
+    let words = arguments.kind.split(',').map(|word| manifest::kind_and_name(word, arguments.name.as_deref()));
+    let wanted = words.collect::<Result<Vec<_>, _>>()?;
     let target = Target::find(scope).await?;
-    if kinds.len() > 1 && (arguments.watch || arguments.name.is_some()) {
+    if wanted.len() > 1 && (arguments.watch || wanted.iter().any(|(_, name)| name.is_some())) {
         return Err(Failure::invalid(code::INPUT, "a name or --watch goes with one kind only"));
     }
-    for (index, kind) in kinds.iter().enumerate() {
+    for (index, (kind, name)) in wanted.iter().enumerate() {
         if index > 0 && matches!(target.form, Form::Text | Form::Wide) {
             output::data("")?;
         }
-        show(&target, kind, &arguments).await?;
+        show(&target, kind, *name, &arguments).await?;
     }
     Ok(())
 }
 
-async fn show(target: &Target, kind: &'static Kind, arguments: &Get) -> Result<(), Failure> {
+async fn show(target: &Target, kind: &'static Kind, name: Option<&str>, arguments: &Get) -> Result<(), Failure> {
     let namespace = (!arguments.all_namespaces).then_some(target.namespace.as_str());
     let collection = manifest::collection(kind, namespace);
     let mut query = Vec::new();
     if let Some(selector) = &arguments.selector {
         query.push(format!("labelSelector={}", segment(selector)));
     }
-    let path = match &arguments.name {
+    let path = match name {
         Some(name) if !arguments.watch => manifest::object(kind, namespace, name),
         Some(name) => {
             query.push(format!("fieldSelector=metadata.name%3D{}", segment(name)));
@@ -43,7 +44,7 @@ async fn show(target: &Target, kind: &'static Kind, arguments: &Get) -> Result<(
         None => collection,
     };
     match &target.form {
-        Form::Text | Form::Wide => table(target, &with_query(&path, &query), arguments).await,
+        Form::Text | Form::Wide => table(target, kind, &with_query(&path, &query), arguments).await,
         form => {
             let answer = target.get(&with_query(&path, &query)).await?;
             print(form, kind, &answer)?;
@@ -100,11 +101,11 @@ async fn watch_objects(
     Ok(())
 }
 
-async fn table(target: &Target, path: &str, arguments: &Get) -> Result<(), Failure> {
-    let answer: Value = target.client.request(table_request(path)?).await?;
+async fn table(target: &Target, kind: &Kind, path: &str, arguments: &Get) -> Result<(), Failure> {
+    let answer: Value = target.client.request(table_request(path)?).await.map_err(|error| target.failure(error))?;
     let columns = Columns { wide: target.form == Form::Wide, namespaces: arguments.all_namespaces };
     let mut rows = columns.rows(&answer);
-    let functions = Functions::of(target, arguments);
+    let functions = Functions::of(target, kind, arguments);
     functions.add(&mut rows, &answer).await?;
     if rows.is_empty() && !arguments.watch {
         let place = if arguments.all_namespaces {
@@ -112,7 +113,7 @@ async fn table(target: &Target, path: &str, arguments: &Get) -> Result<(), Failu
         } else {
             format!("namespace {}", target.namespace)
         };
-        output::say(format!("no {} found in {place}", arguments.kind));
+        output::say(format!("no {} found in {place}", kind.plural));
         return Ok(());
     }
     let mut header = columns.header(&answer);
@@ -125,9 +126,11 @@ async fn table(target: &Target, path: &str, arguments: &Get) -> Result<(), Failu
     let version = answer["metadata"]["resourceVersion"].as_str().unwrap_or_default();
     let joint = if path.contains('?') { '&' } else { '?' };
     let request = table_request(&format!("{path}{joint}watch=true&resourceVersion={version}"))?;
-    let mut lines = target.client.request_stream(request).await?.lines();
+    let stream = target.client.request_stream(request).await.map_err(|error| target.failure(error))?;
+    let mut lines = stream.lines();
     while let Some(line) = lines.next().await {
-        let event: Value = serde_json::from_str(&line?).unwrap_or(json!({}));
+        let line = line.map_err(|_| broken_off(&target.server))?;
+        let event: Value = serde_json::from_str(&line).unwrap_or(json!({}));
         let mut rows = columns.rows(&event["object"]);
         functions.add(&mut rows, &event["object"]).await?;
         for row in rows {
@@ -155,11 +158,11 @@ enum Functions<'a> {
 }
 
 impl<'a> Functions<'a> {
-    fn of(target: &'a Target, arguments: &Get) -> Self {
+    fn of(target: &'a Target, kind: &Kind, arguments: &Get) -> Self {
         let namespace = (!arguments.all_namespaces).then_some(target.namespace.as_str());
-        match kind_by_word(&arguments.kind) {
-            Ok(kind) if kind.group == SERVING && kind.kind == "Service" => Self::Asked { target, namespace },
-            _ => Self::No,
+        match kind.group == SERVING && kind.kind == "Service" {
+            true => Self::Asked { target, namespace },
+            false => Self::No,
         }
     }
 

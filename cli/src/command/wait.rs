@@ -2,7 +2,7 @@
 
 use crate::args::{Scope, Wait};
 use crate::failure::{Exit, Failure, code};
-use crate::manifest::{self, kind_by_word};
+use crate::manifest;
 use crate::output;
 use crate::target::{Target, segment};
 use fnctl_config::api::kind::Kind;
@@ -11,26 +11,28 @@ use serde_json::Value;
 use std::time::Duration;
 
 pub(crate) async fn run(arguments: Wait, scope: &Scope) -> Result<(), Failure> {
-    let (word, name) = match arguments.object.as_slice() {
-        [one] => {
-            one.split_once('/').ok_or_else(|| Failure::invalid(code::INPUT, format!("{one:?} is no KIND/NAME")))?
-        }
-        [kind, name] => (kind.as_str(), name.as_str()),
-        _ => return Err(Failure::invalid(code::INPUT, "wait takes KIND/NAME, or KIND NAME")),
+    let (kind, name) = match arguments.object.as_slice() {
+        [kind, name] => manifest::kind_and_name(kind, Some(name))?,
+        words => manifest::kind_and_name(words.first().map_or("", String::as_str), None)?,
     };
-    let kind = kind_by_word(word)?;
+    let name = name.ok_or_else(|| Failure::invalid(code::INPUT, "wait takes KIND/NAME, or KIND NAME"))?;
     let until = Until::parse(&arguments.what)?;
     let target = Target::find(scope).await?;
     let subject = Subject { kind, namespace: &target.namespace, name };
     let object = wait(&target, subject, &until, arguments.timeout).await?;
     let name = super::get::resource_name(kind, &object);
-    output::data(if until == Until::Gone { format!("{name} deleted") } else { format!("{name} condition met") })
+    output::outcome(&target.form, &name, if until == Until::Gone { "deleted" } else { "condition met" })
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Until {
     Gone,
-    Condition { name: String, status: String },
+    Condition {
+        name: String,
+        status: String,
+    },
+    /// `Ready` is true. Given up where it is false: for who has made everything that the object needs.
+    ReadyOrNever,
 }
 
 impl Until {
@@ -49,7 +51,11 @@ impl Until {
     }
 
     fn holds(&self, object: &Value) -> bool {
-        let Self::Condition { name, status } = self else { return false };
+        let (name, status) = match self {
+            Self::Gone => return false,
+            Self::Condition { name, status } => (name.as_str(), status.as_str()),
+            Self::ReadyOrNever => ("Ready", "True"),
+        };
         // A status that belongs to an older spec says nothing about the present one.
         let observed = object["status"]["observedGeneration"].as_i64();
         let current = observed.is_none() || observed == object["metadata"]["generation"].as_i64();
@@ -65,7 +71,7 @@ pub(crate) fn condition<'v>(object: &'v Value, name: &str) -> Option<&'v Value> 
     object["status"]["conditions"].as_array()?.iter().find(same)
 }
 
-/// Waits until an object is Ready, and says why it is not when time is up.
+/// Waits until an object is Ready, and says why it is not when it fails or time is up.
 pub(crate) async fn ready(
     target: &Target,
     kind: &'static Kind,
@@ -73,8 +79,7 @@ pub(crate) async fn ready(
     name: &str,
     timeout: Duration,
 ) -> Result<Value, Failure> {
-    let until = Until::Condition { name: "Ready".to_owned(), status: "True".to_owned() };
-    wait(target, Subject { kind, namespace, name }, &until, timeout).await
+    wait(target, Subject { kind, namespace, name }, &Until::ReadyOrNever, timeout).await
 }
 
 /// The object that is waited for.
@@ -89,7 +94,7 @@ async fn wait(target: &Target, subject: Subject<'_>, until: &Until, timeout: Dur
     let mut last = None;
     match tokio::time::timeout(timeout, follow(target, subject, until, &mut last)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(late(subject, last.as_ref(), timeout)),
+        Err(_) => Err(late(subject, until, last.as_ref(), timeout)),
     }
 }
 
@@ -137,10 +142,9 @@ async fn follow(
 
 /// Ready=False of the present generation will not turn by waiting: say why at once.
 fn hopeless(until: &Until, object: &Value, subject: Subject<'_>) -> Option<Failure> {
-    let waits_for_ready = matches!(until, Until::Condition { name, status } if name == "Ready" && status == "True");
     let current = object["status"]["observedGeneration"] == object["metadata"]["generation"];
     let ready = condition(object, "Ready")?;
-    (waits_for_ready && current && ready["status"] == "False").then(|| not_ready(subject, ready))
+    (*until == Until::ReadyOrNever && current && ready["status"] == "False").then(|| not_ready(subject, ready))
 }
 
 fn not_ready(subject: Subject<'_>, ready: &Value) -> Failure {
@@ -152,20 +156,24 @@ fn not_ready(subject: Subject<'_>, ready: &Value) -> Failure {
         .try_this(format!("fnctl describe {} {name}", kind.singular))
 }
 
-fn late(subject: Subject<'_>, last: Option<&Value>, timeout: Duration) -> Failure {
+fn late(subject: Subject<'_>, until: &Until, last: Option<&Value>, timeout: Duration) -> Failure {
     let Subject { kind, name, .. } = subject;
     let failure = Failure::new(
         Exit::TimedOut,
         code::TIMED_OUT,
         format!("{} {name:?} did not get there within {timeout:?}", kind.singular),
     );
-    match last.and_then(|object| condition(object, "Ready")) {
-        Some(ready) => failure.detail(format!(
-            "Ready={} {} {}",
-            ready["status"].as_str().unwrap_or_default(),
-            ready["reason"].as_str().unwrap_or_default(),
-            ready["message"].as_str().unwrap_or_default()
-        )),
-        None => failure,
+    let waited = match until {
+        Until::Condition { name, .. } => name.as_str(),
+        Until::Gone | Until::ReadyOrNever => "Ready",
+    };
+    let Some(last) = last else { return failure };
+    match condition(last, waited) {
+        Some(found) => {
+            let text = |field: &str| found[field].as_str().unwrap_or_default();
+            failure.detail(format!("{waited}={} {} {}", text("status"), text("reason"), text("message")).trim_end())
+        }
+        None => failure.detail(format!("it has no condition {waited}")),
     }
+    .try_this(format!("fnctl describe {} {name}", kind.singular))
 }
