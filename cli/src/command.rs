@@ -1,6 +1,6 @@
 //! One file per command; here only which words lead where.
 
-mod apply;
+pub(crate) mod apply;
 mod autoscaler;
 mod bench;
 mod delete;
@@ -20,6 +20,7 @@ mod wait;
 
 use crate::args::{Arguments, Command, DemoCommand};
 use crate::failure::Failure;
+use crate::output;
 use clap::CommandFactory as _;
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -43,8 +44,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Demo(DemoCommand::Xray(demo)) => demo::run(demo, scope).await,
         Command::Bench(bench) => bench::run(bench, scope).await,
         Command::Completion { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "fnctl", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "fnctl", &mut script);
+            output::data(String::from_utf8_lossy(&script).trim_end())
         }
         Command::Version => version::run(scope),
         // It runs before the runtime starts: see `main`.

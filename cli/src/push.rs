@@ -1,9 +1,11 @@
 //! Local components go to the node's artifact store over the registry protocol, and the manifest then names them by
 //! digest: `image: ./x.wasm` becomes `fnctl.local/<namespace>/<name>@sha256:...`.
 
+use crate::command::apply::Mode;
 use crate::failure::{Failure, code};
 use crate::manifest::Document;
 use crate::target::{Target, segment};
+use fnctl_config::api::metadata::is_dns_label;
 use kube::core::Status;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -15,8 +17,8 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 const LAYER: &str = "application/wasm";
 
-/// Pushes each `image:` of the document that is a path, and rewrites it.
-pub(crate) async fn local_images(target: &Target, document: &mut Document) -> Result<(), Failure> {
+/// Rewrites each `image:` of the document that is a path to the image that it becomes, and pushes it.
+pub(crate) async fn local_images(target: &Target, document: &mut Document, mode: Mode) -> Result<(), Failure> {
     let namespace = document.namespace(&target.namespace).unwrap_or_default().to_owned();
     let name = document.name().to_owned();
     let Some(containers) = document.object.pointer_mut("/spec/template/spec/containers").and_then(Value::as_array_mut)
@@ -27,7 +29,11 @@ pub(crate) async fn local_images(target: &Target, document: &mut Document) -> Re
         let Some(image) = container["image"].as_str() else { continue };
         if image.starts_with("./") || image.starts_with("../") || image.starts_with('/') {
             let file = document.folder.join(image);
-            container["image"] = json!(component(target, &file, &namespace, &name).await?);
+            let artifact = Artifact::read(&file, &namespace, &name)?;
+            if mode == Mode::Store {
+                artifact.push(target).await?;
+            }
+            container["image"] = json!(artifact.image());
         }
     }
     Ok(())
@@ -35,25 +41,52 @@ pub(crate) async fn local_images(target: &Target, document: &mut Document) -> Re
 
 /// Pushes one component and answers the image that names it.
 pub(crate) async fn component(target: &Target, file: &Path, namespace: &str, name: &str) -> Result<String, Failure> {
-    let bytes = std::fs::read(file).map_err(|e| {
-        Failure::invalid(code::FILE, format!("cannot read the component {}", file.display())).because(&e)
-    })?;
-    if !bytes.starts_with(b"\0asm") {
-        return Err(Failure::invalid(code::INPUT, format!("{} is not WebAssembly", file.display()))
-            .try_this("build it for wasm32-wasip2, or name a container image"));
+    let artifact = Artifact::read(file, namespace, name)?;
+    artifact.push(target).await?;
+    Ok(artifact.image())
+}
+
+/// A component as the registry protocol carries it.
+struct Artifact {
+    repository: String,
+    component: Vec<u8>,
+    config: Vec<u8>,
+    manifest: Vec<u8>,
+}
+
+impl Artifact {
+    fn read(file: &Path, namespace: &str, name: &str) -> Result<Self, Failure> {
+        if let Some(wrong) = [namespace, name].into_iter().find(|part| !is_dns_label(part)) {
+            return Err(Failure::invalid(code::INPUT, format!("{wrong:?} is no name of a function or a namespace"))
+                .detail("a name has at most 63 lower-case letters, digits and -, and begins and ends with a letter or digit"));
+        }
+        let component = std::fs::read(file).map_err(|e| {
+            Failure::invalid(code::FILE, format!("cannot read the component {}", file.display())).because(&e)
+        })?;
+        if !component.starts_with(b"\0asm") {
+            return Err(Failure::invalid(code::INPUT, format!("{} is not WebAssembly", file.display()))
+                .try_this("build it for wasm32-wasip2, or name a container image"));
+        }
+        let created = json!({"architecture": "wasm", "os": "wasip2", "layerDigests": [digest(&component)]});
+        let config = created.to_string().into_bytes();
+        let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST,
+            "config": {"mediaType": CONFIG, "digest": digest(&config), "size": config.len()},
+            "layers": [{"mediaType": LAYER, "digest": digest(&component), "size": component.len()}]});
+        let manifest = manifest.to_string().into_bytes();
+        Ok(Self { repository: format!("{namespace}/{name}"), component, config, manifest })
     }
-    let repository = format!("{namespace}/{name}");
-    let created = json!({"architecture": "wasm", "os": "wasip2", "layerDigests": [digest(&bytes)]});
-    let config = created.to_string().into_bytes();
-    blob(target, &repository, &config).await?;
-    blob(target, &repository, &bytes).await?;
-    let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST,
-        "config": {"mediaType": CONFIG, "digest": digest(&config), "size": config.len()},
-        "layers": [{"mediaType": LAYER, "digest": digest(&bytes), "size": bytes.len()}]});
-    let manifest = manifest.to_string().into_bytes();
-    let reference = digest(&manifest);
-    exchange(target, "PUT", &format!("/v2/{repository}/manifests/latest"), MANIFEST, manifest).await?;
-    Ok(format!("{LOCAL_REGISTRY}/{repository}@{reference}"))
+
+    /// The image that names it.
+    fn image(&self) -> String {
+        format!("{LOCAL_REGISTRY}/{}@{}", self.repository, digest(&self.manifest))
+    }
+
+    async fn push(&self, target: &Target) -> Result<(), Failure> {
+        let Self { repository, .. } = self;
+        blob(target, repository, &self.config).await?;
+        blob(target, repository, &self.component).await?;
+        exchange(target, "PUT", &format!("/v2/{repository}/manifests/latest"), MANIFEST, self.manifest.clone()).await
+    }
 }
 
 fn digest(bytes: &[u8]) -> String {
@@ -77,7 +110,7 @@ async fn exchange(target: &Target, method: &str, path: &str, media_type: &str, b
         .header(http::header::CONTENT_TYPE, media_type)
         .body(kube::client::Body::from(body))
         .map_err(|e| Failure::invalid(code::INPUT, format!("{path:?} cannot be asked for")).because(&e))?;
-    let response = target.client.send(request).await?;
+    let response = target.client.send(request).await.map_err(|error| target.failure(error))?;
     let status = response.status();
     if status.is_success() {
         return Ok(());

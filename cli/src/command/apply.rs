@@ -9,6 +9,7 @@ use crate::target::{FIELD_MANAGER, Target};
 use serde_json::{Value, json};
 use similar::TextDiff;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// Written on each object by `apply --prune`: which files it came from.
 const APPLY_SET: &str = "fnctl.dev/apply-set";
@@ -33,13 +34,16 @@ pub(crate) async fn run(arguments: Apply, scope: &Scope) -> Result<(), Failure> 
     target.announce();
     let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Store };
     let conflicts = if arguments.force_conflicts { Conflicts::Force } else { Conflicts::Refuse };
-    let set = arguments.prune.then(|| set_of(&arguments.files));
+    let set = match arguments.prune {
+        true => Some(set_of(&arguments.files, &target.namespace)?),
+        false => None,
+    };
     for document in &mut documents {
         if let Some(set) = &set {
-            document.object["metadata"]["labels"][APPLY_SET] = json!(set);
+            mark(&mut document.object, set);
         }
         let outcome = one(&target, document, mode, conflicts).await?;
-        report(&target, document, &outcome)?;
+        output::outcome(&target.form, &super::get::resource_name(document.kind, &outcome.object), outcome.word)?;
     }
     match set {
         Some(set) => prune(&target, &documents, &set, mode).await,
@@ -53,16 +57,14 @@ pub(crate) struct Outcome {
     pub(crate) object: Value,
 }
 
-/// Pushes the document's local components, then applies it.
+/// Pushes the document's local components, then applies it. A dry run names them, and pushes nothing.
 pub(crate) async fn one(
     target: &Target,
     document: &mut Document,
     mode: Mode,
     conflicts: Conflicts,
 ) -> Result<Outcome, Failure> {
-    if mode == Mode::Store {
-        push::local_images(target, document).await?;
-    }
+    push::local_images(target, document, mode).await?;
     let namespace = document.namespace(&target.namespace).map(str::to_owned);
     if let Some(namespace) = &namespace {
         document.object["metadata"]["namespace"] = json!(namespace);
@@ -87,44 +89,54 @@ pub(crate) async fn one(
     Ok(Outcome { word, object })
 }
 
-fn report(target: &Target, document: &Document, outcome: &Outcome) -> Result<(), Failure> {
-    let name = super::get::resource_name(document.kind, &outcome.object);
-    match target.form.is_json() {
-        true => output::json(&json!({"object": name, "result": outcome.word})),
-        false => output::data(format!("{name} {}", outcome.word)),
+/// Names what the same files made in the same namespace. The whole path of a file tells it from one of the same name in
+/// another folder.
+fn set_of(files: &[String], namespace: &str) -> Result<String, Failure> {
+    use sha2::Digest as _;
+    let mut places = BTreeSet::new();
+    for file in files {
+        let unreadable = |e: std::io::Error| Failure::invalid(code::FILE, format!("cannot read {file}")).because(&e);
+        places.insert(match file.as_str() {
+            "-" => PathBuf::from("-"),
+            file => std::fs::canonicalize(file).map_err(unreadable)?,
+        });
+    }
+    let mut digest = sha2::Sha256::new_with_prefix(namespace);
+    for place in places {
+        digest.update(b"\0");
+        digest.update(place.as_os_str().as_encoded_bytes());
+    }
+    Ok(digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Labels an object with its set. Labels that are no map are the API's to refuse.
+fn mark(object: &mut Value, set: &str) {
+    let labels = &mut object["metadata"]["labels"];
+    if labels.is_null() || labels.is_object() {
+        labels[APPLY_SET] = json!(set);
     }
 }
 
-fn set_of(files: &[String]) -> String {
-    use sha2::Digest as _;
-    let digest = sha2::Sha256::digest(files.join("\n"));
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Deletes what an earlier apply of the same files made and they no longer hold.
+/// Deletes what an earlier apply of the same files made and they no longer hold, in whichever namespace it is.
 async fn prune(target: &Target, documents: &[Document], set: &str, mode: Mode) -> Result<(), Failure> {
-    let kept: BTreeSet<_> = documents.iter().map(|d| (d.kind.plural, d.kind.group, d.name())).collect();
+    let kept: BTreeSet<_> =
+        documents.iter().map(|d| (d.kind.plural, d.kind.group, d.namespace(&target.namespace), d.name())).collect();
     for kind in fnctl_config::api::kind::KINDS {
-        let collection = manifest::collection(kind, Some(&target.namespace));
+        let collection = manifest::collection(kind, None);
         let list =
             target.get(&format!("{collection}?labelSelector={}%3D{set}", crate::target::segment(APPLY_SET))).await?;
         for item in list["items"].as_array().map_or(&[][..], Vec::as_slice) {
             let name = item["metadata"]["name"].as_str().unwrap_or_default();
+            let namespace = item["metadata"]["namespace"].as_str();
             let owned = item["metadata"]["ownerReferences"].as_array().is_some_and(|owners| !owners.is_empty());
-            if owned || kept.contains(&(kind.plural, kind.group, name)) {
+            if owned || kept.contains(&(kind.plural, kind.group, namespace, name)) {
                 continue;
             }
             if mode == Mode::Store {
-                target
-                    .send(
-                        "DELETE",
-                        &manifest::object(kind, Some(&target.namespace), name),
-                        "application/json",
-                        Vec::new(),
-                    )
-                    .await?;
+                let path = manifest::object(kind, namespace, name);
+                target.send("DELETE", &path, "application/json", Vec::new()).await?;
             }
-            output::data(format!("{} pruned", super::get::resource_name(kind, item)))?;
+            output::outcome(&target.form, &super::get::resource_name(kind, item), "pruned")?;
         }
     }
     Ok(())
@@ -146,13 +158,11 @@ pub(crate) async fn diff(arguments: Diff, scope: &Scope) -> Result<(), Failure> 
             differs = true;
             let name = super::get::resource_name(document.kind, &document.object);
             let difference = TextDiff::from_lines(&live, &wanted);
-            output::data(
-                difference
-                    .unified_diff()
-                    .header(&format!("live {name}"), &document.origin.to_string())
-                    .to_string()
-                    .trim_end(),
-            )?;
+            let difference = difference.unified_diff().header(&format!("live {name}"), &document.origin).to_string();
+            match target.form.is_json() {
+                true => output::json(&json!({"object": name, "difference": difference}))?,
+                false => output::data(difference.trim_end())?,
+            }
         }
     }
     if differs { Err(Failure::quiet(Exit::Failed)) } else { Ok(()) }
