@@ -59,24 +59,43 @@ pub(crate) async fn run(arguments: Demo, scope: &Scope) -> Result<(), Failure> {
         // A dropped sender stops the node too.
         let _ = stop.await;
     };
+    // The node has its own ear for signals; the story ends by one, too.
+    let mut interrupted = Signals::listen()?;
     let story = async {
         let Ok(ready) = ready.await else { return Err(Failure::failed(code::NODE, "the node did not start")) };
-        let target = Target::find(&Scope { kubeconfig: Some(kubeconfig), ..scope.clone() }).await?;
-        let outcome = story(&pictures, &target, &parts, &ready).await;
-        if arguments.keep && outcome.is_ok() && !form.is_json() {
-            stay(&ready, &folder.1);
-        } else {
-            drop(tell_stop.take());
+        if arguments.keep && form.is_json() {
+            output::json(&ready)?;
         }
-        outcome
+        let target = Target::find(&Scope { kubeconfig: Some(kubeconfig), ..scope.clone() }).await?;
+        let report = tokio::select! {
+            biased;
+            () = interrupted.next() => return Err(broken_off()),
+            told = Box::pin(story(&pictures, &target, &parts, &ready)) => told?,
+        };
+        match form.is_json() {
+            true => output::json(&report.summary())?,
+            false if arguments.keep => stay(&ready, &folder.1),
+            false => {}
+        }
+        Ok(report)
     };
-    let (ran, told) = tokio::join!(Box::pin(node::run(node, &mut on_ready, signals, stopped)), Box::pin(story));
-    let report = told?;
+    let (mut running, mut story) = (Box::pin(node::run(node, &mut on_ready, signals, stopped)), Box::pin(story));
+    let (ran, told) = tokio::select! {
+        biased;
+        told = &mut story => {
+            if !arguments.keep || told.is_err() {
+                drop(tell_stop.take());
+            }
+            (running.await, told)
+        }
+        ran = &mut running => (ran, Err(broken_off())),
+    };
     ran?;
-    if form.is_json() {
-        output::json(&report.summary())?;
-    }
-    report.verdict()
+    told?.verdict()
+}
+
+fn broken_off() -> Failure {
+    Failure::failed(code::STOPPED, "the demo was stopped before its end")
 }
 
 /// The node's data directory: the one that was asked for, else a fresh one that goes with the demo.
@@ -134,7 +153,7 @@ async fn story(pictures: &Pictures, target: &Target, parts: &Parts, ready: &Valu
     ));
     let idle = Instant::now();
     watch::until_zero(parts).await;
-    let report = Report::collect(parts, pictures.count(), seconds, idle.elapsed().as_secs_f64()).await?;
+    let report = Report::collect(parts, pictures, seconds, idle.elapsed().as_secs_f64()).await?;
     output::say(format!("4/5  back at zero after {:.1} s without a request\n", report.to_zero_seconds()));
     output::say(report.table());
     output::say("\n5/5  one picture on its way:");

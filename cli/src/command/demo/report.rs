@@ -1,5 +1,6 @@
 //! The demo's last word: counted from the buckets, the change log and the broker's log.
 
+use super::pictures::Pictures;
 use super::watch::{PICTURE, broker, results};
 use crate::compose::Parts;
 use crate::failure::{Exit, Failure, code};
@@ -21,15 +22,22 @@ pub(super) struct Report {
     seconds: f64,
     to_zero_seconds: f64,
     path: Vec<String>,
+    /// What is to be said of where the pictures are from.
+    origin: &'static str,
 }
 
 impl Report {
     pub(super) async fn collect(
         parts: &Parts,
-        pictures: usize,
+        pictures: &Pictures,
         seconds: f64,
         to_zero_seconds: f64,
     ) -> Result<Self, Failure> {
+        let origin = match pictures {
+            Pictures::Phantoms(_) => "; the films are synthetic, the names on them invented",
+            Pictures::Files(_) => "",
+        };
+        let pictures = pictures.count();
         let results = results(parts).await?;
         let mut verdicts = BTreeMap::<String, usize>::new();
         let mut subjects = BTreeSet::new();
@@ -44,7 +52,9 @@ impl Report {
             *written.entry(&change.key).or_default() += 1;
         }
         let duplicates = written.values().filter(|times| **times > 1).count();
-        let path = match results.iter().find(|result| !result["data"]["research"].is_null()).or(results.first()) {
+        let told = results.iter().find(|result| !result["data"]["research"].is_null());
+        let told = told.or_else(|| results.iter().find(|result| result["verdict"] != "rejected"));
+        let path = match told.or(results.first()) {
             Some(result) => path(parts, result).await,
             None => Vec::new(),
         };
@@ -58,6 +68,7 @@ impl Report {
             seconds,
             to_zero_seconds,
             path,
+            origin,
         })
     }
 
@@ -94,7 +105,7 @@ impl Report {
             ("seconds from idle to zero", format!("{:.1}", self.to_zero_seconds)),
         ];
         let table = output::table(&[], rows.map(|(name, value)| vec![name.to_owned(), value]));
-        format!("{table}\ndemonstration, not for clinical use; the films are synthetic, the names on them invented")
+        format!("{table}\ndemonstration, not for clinical use{}", self.origin)
     }
 
     pub(super) fn path(&self) -> String {
