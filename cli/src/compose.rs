@@ -44,6 +44,9 @@ use threads::Threads;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, oneshot};
 
+/// The file in the data directory with the keys of the buckets.
+pub(crate) const S3_CREDENTIALS: &str = "s3-credentials.json";
+
 /// Components that ship inside the binary, by their names under `fnctl.local`.
 const EMBEDDED: &[(&str, &[u8])] = &[
     ("examples/hello", include_bytes!("../../examples/hello/hello.wasm")),
@@ -148,7 +151,7 @@ pub(crate) async fn build(settings: &node::Node) -> Result<Node, Failure> {
     let uris = outside::sinks(addresses, roots);
     let brokers = open_brokers(settings, folder("broker"), &activator, uris)?;
     let buckets = join_buckets(store, &brokers).await?;
-    let credentials = Credentials::load_or_create(&vfs, &folder("s3-credentials.json"));
+    let credentials = Credentials::load_or_create(&vfs, &folder(S3_CREDENTIALS));
     let credentials = credentials.map_err(|e| broken("cannot read or make the keys of the buckets", &e))?;
     let function_logs = logs::FunctionLogs(runtime.logs().clone());
     let Api { server: api, kubeconfig, tls } = open_api(&settings.data_dir, addresses.control, function_logs).await?;

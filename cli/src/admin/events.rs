@@ -137,20 +137,26 @@ pub(super) async fn why(
     Path((namespace, broker, event)): Path<(String, String, String)>,
     Query(which): Query<Which>,
 ) -> Response {
-    let key = ObjectKey::new(namespace, broker);
+    let key = ObjectKey::new(&*namespace, broker);
     match parts.brokers.why(&key, &event, which.source.as_deref()).await {
         Err(error) => not_answered(&error),
         Ok(Err(unknown)) => {
-            let refused: Vec<Value> = unknown.refused.iter().map(|refusal| json!(refusal)).collect();
-            let seen = match refused.is_empty() {
+            let refusals = unknown
+                .refused
+                .iter()
+                .map(|refusal| format!("{} with {}: {}", refusal.at, refusal.status, refusal.reason));
+            let seen = match unknown.refused.is_empty() {
                 true => "it never came, or its time was over".to_owned(),
-                false => format!("the ingress refused it: {}", json!(refused)),
+                false => format!("the ingress refused it at {}", refusals.collect::<Vec<_>>().join("; at ")),
             };
             no_such(&format!("broker {key} keeps no event {event:?}: {seen}"))
         }
         Ok(Ok(mut answers)) => {
             if let Some(trigger) = &which.trigger {
                 answers.iter_mut().for_each(|why| why.triggers.retain(|row| row.name == *trigger));
+                if answers.iter().all(|why| why.triggers.is_empty()) {
+                    return no_such(&format!("trigger {namespace}/{trigger} does not read broker {key}"));
+                }
             }
             lines(stream::iter(answers.into_iter().map(|why| json!(why))).boxed())
         }
@@ -162,11 +168,14 @@ pub(super) async fn parked(
     Path((namespace, broker)): Path<(String, String)>,
     Query(which): Query<Which>,
 ) -> Response {
+    let key = ObjectKey::new(&*namespace, &*broker);
+    if let Err(unknown) = parts.brokers.appended(&key) {
+        return not_answered(&unknown);
+    }
     let entries = match all_parked(&parts.brokers, &namespace, &broker, &which).await {
         Ok(entries) => entries,
         Err(error) => return failed(&error),
     };
-    let key = ObjectKey::new(&*namespace, broker);
     let trigger = which.trigger.as_ref().map(|trigger| ObjectKey::new(namespace, trigger));
     let taken = match parts.brokers.dlq_dead_lettered(&key, trigger.as_ref()).await {
         Ok(taken) => taken,
@@ -221,6 +230,9 @@ pub(super) async fn redrive(
     Path((namespace, broker)): Path<(String, String)>,
     Query(which): Query<Which>,
 ) -> Response {
+    if let Err(unknown) = parts.brokers.appended(&ObjectKey::new(&*namespace, &*broker)) {
+        return not_answered(&unknown);
+    }
     let entries = match all_parked(&parts.brokers, &namespace, &broker, &which).await {
         Ok(entries) => entries,
         Err(error) => return failed(&error),

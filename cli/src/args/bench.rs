@@ -45,7 +45,7 @@ pub(crate) struct BenchCold {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, default_value = "examples/guests")]
     pub(crate) guests: PathBuf,
     /// How often the node is started on the same data directory
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) rounds: u16,
     /// Compare with the goals; exit code 1 where one is missed
     #[arg(long)]
@@ -68,7 +68,7 @@ pub(crate) struct BenchLoad {
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) connections: Option<u16>,
     /// Rounds, in which everything that is compared takes turns
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) rounds: u16,
     /// Length of one turn
     #[arg(long, value_parser = duration, default_value = "3s")]

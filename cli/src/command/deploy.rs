@@ -81,7 +81,7 @@ async fn documents(target: &Target, arguments: &Deploy) -> Result<Vec<Document>,
         let name = arguments.name.clone().unwrap_or_else(|| name_of(path));
         let image = match path.is_file() || path.extension().is_some_and(|e| e == "wasm") {
             true => push::component(target, path, &target.namespace, &name).await?,
-            false => arguments.path.clone(),
+            false => remote(&arguments.path)?,
         };
         vec![service(&name, &image)]
     };
@@ -92,6 +92,16 @@ async fn documents(target: &Target, arguments: &Deploy) -> Result<Vec<Document>,
         set_environment(&mut document.object, &arguments.env)?;
     }
     Ok(documents)
+}
+
+/// What is no file here is an image; without a registry it is more likely a path with a mistake in it.
+fn remote(image: &str) -> Result<String, Failure> {
+    let registry = image.split_once('/').map_or("", |(registry, _)| registry);
+    match registry.contains(['.', ':']) {
+        true => Ok(image.to_owned()),
+        false => Err(Failure::invalid(code::FILE, format!("{image} is no file and no folder here"))
+            .detail("an image is written with its registry, as in fnctl.local/examples/hello")),
+    }
 }
 
 /// A name for the function from the file's: `Hello_World.wasm` gives `hello-world`.

@@ -19,6 +19,9 @@ const CHANGES_MAX: usize = 16;
 const DEPLOY_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(arguments: Dev, scope: &Scope) -> Result<(), Failure> {
+    if !arguments.folder.is_dir() {
+        return Err(Failure::invalid(code::FILE, format!("{} is no folder", arguments.folder.display())));
+    }
     let target = Target::find(scope).await?;
     target.announce();
     let (changed, mut changes) = mpsc::channel(CHANGES_MAX);
@@ -38,16 +41,16 @@ pub(crate) async fn run(arguments: Dev, scope: &Scope) -> Result<(), Failure> {
     watcher.watch(&arguments.folder, RecursiveMode::NonRecursive).map_err(unwatched)?;
     loop {
         match deploy::deploy(&target, &deployment(&arguments)).await {
+            Ok(deployed) if target.form.is_json() => output::json(&deployed)?,
             Ok(deployed) => {
-                let url = deployed["url"].as_str().unwrap_or_default();
-                output::say(format!(
-                    "{} serves after {} s; waiting for changes",
-                    deployed["revision"], deployed["seconds"]
-                ));
-                output::data(url)?;
+                let text = |field: &str| deployed[field].as_str().unwrap_or_default();
+                let (revision, seconds) = (text("revision"), &deployed["seconds"]);
+                output::say(format!("{revision} serves after {seconds} s; waiting for changes"));
+                output::data(text("url"))?;
             }
+            Err(failure) if target.form.is_json() => output::say(failure.to_json()),
             Err(failure) => {
-                output::say(format!("{failure}\n  the revision before it goes on serving; waiting for changes"))
+                output::say(format!("{failure}\n  what served before goes on serving; waiting for changes"))
             }
         }
         tokio::select! {

@@ -90,5 +90,7 @@ async fn redrive(target: &Target, filter: &DlqFilter) -> Result<(), Failure> {
     if target.form.is_json() {
         return output::json(&answer);
     }
-    output::data(format!("{} events are being delivered again", answer["redriven"]))
+    let remaining = answer["remaining"].as_array().map_or(&[][..], Vec::as_slice);
+    remaining.iter().for_each(|why| output::say(text(why)));
+    output::data(format!("{} delivered again, {} stay parked", answer["redriven"], remaining.len()))
 }

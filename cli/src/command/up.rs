@@ -1,12 +1,14 @@
 //! `fnctl up`: a node in this process.
 
 use crate::args::{Scope, Up};
+use crate::compose::S3_CREDENTIALS;
 use crate::failure::{Failure, code};
 use crate::node::{self, Signals};
 use crate::output::{self, Form};
 use crate::telemetry;
 use fnctl_config::node::{Flags, Node};
 use serde_json::Value;
+use std::path::Path;
 
 pub(crate) async fn run(arguments: Up, scope: &Scope) -> Result<(), Failure> {
     let form = Form::parse(scope.output.as_deref())?;
@@ -43,7 +45,8 @@ fn welcome(ready: &Value) {
     output::say(format!("functions and brokers  {}", text("http")));
     output::say(format!("API                    {}", text("control")));
     let endpoint = ready["s3"]["endpoint"].as_str().unwrap_or_default();
-    output::say(format!("buckets (S3)           {endpoint}, keys in the data directory"));
+    let keys = Path::new(&text("kubeconfig")).with_file_name(S3_CREDENTIALS);
+    output::say(format!("buckets (S3)           {endpoint}, keys in {}", keys.display()));
     output::say(format!("kubectl and kn         export KUBECONFIG={}", text("kubeconfig")));
     output::say("ready; next: fnctl deploy examples/hello (Ctrl-C stops)");
 }
