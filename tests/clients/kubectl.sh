@@ -47,6 +47,7 @@ check "a missing image is refused" 1 'containers\[0\].image' "sed '/image:/d; s/
 check "--dry-run=server stores nothing" 1 NotFound "kubectl create cm dry --from-literal=a=b --dry-run=server -o name; kubectl get cm dry"
 check "explain" 0 'containerConcurrency(.*\n)*.*containers' kubectl explain ksvc.spec.template.spec
 check "explain --recursive" 0 imagePullPolicy kubectl explain ksvc --recursive
+check "explain looks into what may be left out" 0 'backoffDelay' kubectl explain broker.spec.delivery
 check "api-resources" 0 'services +.*ksvc.* +serving.knative.dev/v1 +true +Service' kubectl api-resources
 check "get all" 0 'service.serving.knative.dev/hello' kubectl get all -o name
 check "map: apply twice" 0 'created\n.*unchanged' "kubectl apply -f map.yaml; kubectl apply -f map.yaml"
@@ -60,6 +61,8 @@ check "edit" 0 edited "EDITOR='sed -i s/two/twelve/' kubectl edit cm conf"
 check "create map, secret, namespace" 0 '(created\n.*){3}' "kubectl create cm p1 --from-literal=a=b; kubectl create secret generic p2 --from-literal=a=b; kubectl create ns n1"
 check "auth can-i" 0 yes kubectl auth can-i create ksvc
 check "create in a namespace that is not there" 1 'namespaces "nope" not found' kubectl create cm x -n nope --from-literal=a=b
+check "the default namespace stays" 1 'this namespace may not be deleted' kubectl delete ns default
+check "a pod of one's own is refused" 1 'make a Service' kubectl run x --image=y
 check "deleting a namespace takes what is in it" 1 NotFound "kubectl create cm x -n n1 --from-literal=a=b; kubectl delete ns n1; kubectl get cm x -n n1"
 check "a finalizer holds an object" 0 "condition met" "kubectl patch cm conf --type merge -p '{\"metadata\":{\"finalizers\":[\"example.test/hold\"]}}'; kubectl delete cm conf --wait=false; kubectl get cm conf -o jsonpath='{.metadata.deletionTimestamp}' | grep -q T || exit 4; kubectl patch cm conf --type json -p '[{\"op\":\"remove\",\"path\":\"/metadata/finalizers\"}]'; kubectl wait --for=delete cm/conf --timeout=20s; echo condition met"
 check "40 racing writers, none lost" 0 '^40' "kubectl create cm race > /dev/null; seq 40 | xargs -P 8 -I% $KUBECTL annotate cm race k%=1 > /dev/null; kubectl get cm race -o yaml | grep -c '^    k[0-9]*: \"1\"'"

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod buckets;
+mod commands;
 mod contract;
 mod eventing;
 mod harness;
