@@ -1,10 +1,14 @@
 //! The body of requests and answers on the data plane.
 
+mod network;
+
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
+use network::Network;
+pub(crate) use network::Rest;
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
@@ -18,7 +22,7 @@ pub struct Body(Inner);
 
 enum Inner {
     Whole(Option<Bytes>),
-    Network(Incoming),
+    Network(Network),
     Stream(UnsyncBoxBody<Bytes, BodyError>),
 }
 
@@ -28,9 +32,14 @@ impl Body {
         Self(Inner::Whole(None))
     }
 
-    /// A body that comes over a connection; as [`Body::stream`], without its allocation.
-    pub fn network(incoming: Incoming) -> Self {
-        if incoming.is_end_stream() { Self::empty() } else { Self(Inner::Network(incoming)) }
+    /// A body that comes over a connection, and where its rest is found if nobody reads it to its end; no rest where there is
+    /// no body.
+    pub(crate) fn network(incoming: Incoming) -> (Self, Option<Rest>) {
+        if incoming.is_end_stream() {
+            return (Self::empty(), None);
+        }
+        let (body, rest) = Network::new(incoming);
+        (Self(Inner::Network(body)), Some(rest))
     }
 
     /// A body that comes in frames. It may own what must live until its last frame: an instance, a permit.
@@ -70,7 +79,7 @@ impl http_body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.0 {
             Inner::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Inner::Network(incoming) => Pin::new(incoming).poll_frame(context).map_err(Into::into),
+            Inner::Network(network) => network.poll_frame(context).map_err(Into::into),
             Inner::Stream(stream) => Pin::new(stream).poll_frame(context),
         }
     }
@@ -78,7 +87,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Inner::Whole(bytes) => bytes.is_none(),
-            Inner::Network(incoming) => incoming.is_end_stream(),
+            Inner::Network(network) => network.is_end_stream(),
             Inner::Stream(stream) => stream.is_end_stream(),
         }
     }
@@ -86,7 +95,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Inner::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Inner::Network(incoming) => incoming.size_hint(),
+            Inner::Network(network) => network.size_hint(),
             Inner::Stream(stream) => stream.size_hint(),
         }
     }

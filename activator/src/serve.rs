@@ -8,6 +8,7 @@
 
 mod connection;
 mod front;
+mod unread;
 
 use crate::activator::Activator;
 use crate::body::Body;

@@ -39,6 +39,14 @@ pub const HEADER_BYTES_MAX: usize = 64 << 10;
 pub const LOG_CALL_BYTES_MAX: usize = 256 << 10;
 /// How long a process that is done waits for calls into the file system that cannot be broken off. Then it ends.
 pub const EXIT_WAIT_MAX: Duration = Duration::from_secs(1);
+/// Rest of a request's body that is read and thrown away after an answer that did not want it, in bytes: as Go's server. Above
+/// it: the connection closes with the answer.
+pub const UNREAD_BYTES_MAX: usize = 256 << 10;
+/// Time in which such a rest must be there, which the answer waits for. After it: the connection closes with the answer.
+pub const UNREAD_TIMEOUT: Duration = Duration::from_millis(50);
+/// How long a connection that closes so takes in what its client still sends, so that the client can read the answer: as
+/// nginx. After it: the connection is reset.
+pub const UNREAD_LINGER_MAX: Duration = Duration::from_secs(30);
 /// Time that a stopping node gives to requests in flight.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// The most that one waiting request counts for in [`QUEUE_BYTES_MAX`], in bytes. What is beyond it stays with the
@@ -322,6 +330,10 @@ pub const API_PAGE_OBJECTS: usize = 500;
 /// The same, in bytes of JSON, where the client named no number; the object that passes it is the last. A node that starts
 /// sends all its objects to some twenty informers at once.
 pub const API_PAGE_BYTES: usize = 64 << 10;
+/// Operations of one JSON patch: as Kubernetes. Above it: 413.
+pub const API_PATCH_OPERATIONS_MAX: usize = 10_000;
+/// Levels of an object that a JSON patch may make: what a reader of JSON takes. Above it: 413.
+pub const API_DEPTH_MAX: usize = 127;
 /// Tries of a patch that lost a race and named no version. After them: 409.
 pub const API_PATCH_TRIES: usize = 16;
 /// Longest watch; clients begin another one. As Kubernetes' least default.

@@ -1,6 +1,7 @@
 //! One connection, in one task.
 
 use super::front::Front;
+use super::unread::{Linger, Socket};
 use crate::headers::Peer;
 use fnctl_config::limits::{
     HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, PING_INTERVAL, QUEUE_REQUEST_BYTES_MAX, STREAMS_MAX,
@@ -48,10 +49,11 @@ pub(super) async fn serve(
         Ok(stream) => stream,
         Err(error) => return tracing::debug!(%peer, %error, "connection dropped"),
     };
-    let shared = Arc::new((front, Peer::new(peer.ip())));
+    let linger = Linger::default();
+    let shared = Arc::new((front, Peer::new(peer.ip()), linger.clone()));
     let service = service_fn(move |request: Request<Incoming>| {
         let shared = shared.clone();
-        async move { Ok::<_, Infallible>(shared.0.answer(&shared.1, request).await) }
+        async move { Ok::<_, Infallible>(shared.0.answer(&shared.1, &shared.2, request).await) }
     });
     let mut stop = stopping.clone();
     let protocol = tokio::select! {
@@ -61,7 +63,10 @@ pub(super) async fn serve(
     // Whoever says nothing in time, or hangs up, is let go without a word.
     let Ok(Ok(protocol)) = protocol else { return };
     let ended = match protocol {
-        Protocol::Http1 => drive(http1().serve_connection(TokioIo::new(stream), service), stopping).await,
+        Protocol::Http1 => {
+            let socket = TokioIo::new(Socket::new(stream, linger));
+            drive(http1().serve_connection(socket, service), stopping).await
+        }
         Protocol::Http2 => drive(http2(streams).serve_connection(TokioIo::new(stream), service), stopping).await,
     };
     if let Err(error) = ended {

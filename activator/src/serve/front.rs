@@ -1,6 +1,7 @@
 //! One request from the network: checked, routed, rebuilt, answered.
 
 use super::EventIngress;
+use super::unread::{Linger, Upload, settle};
 use crate::activator::Activator;
 use crate::admit::Admission;
 use crate::body::Body;
@@ -37,15 +38,24 @@ enum Destination {
 
 impl Front {
     /// Answers, whatever comes.
-    pub(super) async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
-        let (mut parts, body) = request.into_parts();
+    pub(super) async fn answer(&self, peer: &Peer, linger: &Linger, request: Request<Incoming>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let upload = Upload::of(parts.version, &parts.headers);
+        let (body, rest) = Body::network(body);
+        let answer = self.carry(peer, parts, body).await;
+        match rest {
+            Some(rest) => settle(answer, rest, upload, linger).await,
+            None => answer,
+        }
+    }
+
+    async fn carry(&self, peer: &Peer, mut parts: Parts, body: Body) -> Response<Body> {
         let destination = match self.destination(&parts) {
             Ok(destination) => destination,
             Err(refusal) => return self.activator.refuse(refusal).response(),
         };
         rewrite(&mut parts, peer);
         to_origin_form(&mut parts);
-        let body = Body::network(body);
         let route = match destination {
             Destination::Health => return Response::new(Body::from("ok\n")),
             Destination::Broker(events, key) => return events.ingest(key, Request::from_parts(parts, body)).await,

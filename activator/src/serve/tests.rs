@@ -1,3 +1,5 @@
+mod unread;
+
 use super::*;
 use crate::activator::tests::activator;
 use crate::activator::{Activator, Settings};
@@ -30,8 +32,11 @@ struct Node {
 struct Ingress;
 
 impl EventIngress for Ingress {
-    fn ingest(&self, broker: ObjectKey, _request: Request<Body>) -> BoxFuture<'static, Response<Body>> {
+    fn ingest(&self, broker: ObjectKey, request: Request<Body>) -> BoxFuture<'static, Response<Body>> {
         async move {
+            if broker.name == "holds" {
+                return Response::new(unread::holding(request));
+            }
             let thread = std::thread::current().name().unwrap_or_default().to_owned();
             let mut response = Response::new(Body::from(format!("broker {broker}")));
             response.headers_mut().insert(THREAD, thread.parse().unwrap());
