@@ -1,6 +1,7 @@
 //! Why a request was refused, in the words and codes that `kubectl` and client libraries act on: a `Status` object.
 //! No other file of the API server chooses an HTTP status for a failure.
 
+use super::patch::JsonPatchError;
 use super::resource::Resource;
 use super::store;
 use http::StatusCode;
@@ -128,6 +129,11 @@ impl Failure {
     pub fn too_large(limit: usize) -> Self {
         let message = format!("the request is larger than the limit of {limit} bytes");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", message)
+    }
+
+    /// 413: a JSON patch beyond its bounds.
+    pub(crate) fn patch_too_large(error: &JsonPatchError) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", error.to_string())
     }
 
     /// 415.

@@ -5,7 +5,7 @@ use crate::apiserver::admission::{self, Whole};
 use crate::apiserver::answer::object;
 use crate::apiserver::authorize::Verb;
 use crate::apiserver::failure::{Cause, Failure};
-use crate::apiserver::patch::{Force, Manager, same_but_for_time, strategic};
+use crate::apiserver::patch::{self, Force, JsonPatchError, Manager, same_but_for_time, strategic};
 use crate::apiserver::request::{Part, Request};
 use crate::apiserver::store::{Operation, Refused, Version, deleting};
 use crate::apiserver::time::now;
@@ -138,8 +138,12 @@ fn perform(request: &Request, edit: &Edit, old: &Value, manager: &Manager<'_>) -
     match edit {
         Edit::Replace(value) => new = value.clone(),
         Edit::Merge(patch) => json_patch::merge(&mut new, patch),
-        Edit::Json(patch) => json_patch::patch(&mut new, patch)
-            .map_err(|error| Failure::invalid_option(format!("the JSON patch does not apply: {error}")))?,
+        Edit::Json(patch) => patch::json(&mut new, patch).map_err(|error| match error {
+            JsonPatchError::Operation(error) => {
+                Failure::invalid_option(format!("the JSON patch does not apply: {error}"))
+            }
+            beyond => Failure::patch_too_large(&beyond),
+        })?,
         Edit::Strategic(patch) => strategic(&mut new, patch),
         Edit::Apply(config) => {
             let force = if request.query.is_true("force") { Force::Yes } else { Force::No };
