@@ -42,6 +42,14 @@ pub(crate) struct Request {
     pub(crate) body: Bytes,
 }
 
+/// Refuses what is neither nothing nor `All`: who asked for a dry run and misspelt it does not want a real one.
+pub(crate) fn check_dry_run(asked: &str) -> Result<(), Failure> {
+    if matches!(asked, "" | "All") {
+        return Ok(());
+    }
+    Err(Failure::invalid_option(format!("dryRun: Unsupported value: {asked:?}: supported values: \"All\"")))
+}
+
 impl Request {
     /// Reads the head of a request about objects; the body is put in later.
     pub(crate) fn read(head: &Parts) -> Result<Self, Failure> {
@@ -73,6 +81,7 @@ impl Request {
             return Err(Failure::no_such_path());
         }
         let query = Query::parse(head.uri.query().unwrap_or(""));
+        check_dry_run(query.get("dryRun"))?;
         let verb = verb(&head.method, name, &query)?;
         Ok(Self {
             resource,

@@ -131,6 +131,11 @@ async fn dry_runs_store_nothing() {
     let (_, patched) = call(&api, "PATCH", &format!("{maps}/a?dryRun=All"), json!({"data": {"k": "2"}})).await;
     assert_eq!(patched["data"]["k"], "2");
     assert_eq!(call(&api, "DELETE", &format!("{maps}/a?dryRun=All"), Value::Null).await.0, 200);
+    let options = json!({"kind": "DeleteOptions", "apiVersion": "v1", "dryRun": ["Al"]});
+    for (path, body) in [(format!("{maps}/a?dryRun=al"), Value::Null), (format!("{maps}/a"), options)] {
+        let (code, refused) = call(&api, "DELETE", &path, body).await;
+        assert_eq!((code, &refused["reason"]), (422, &json!("Invalid")), "{refused}");
+    }
     assert_eq!(call(&api, "GET", &format!("{maps}/a"), Value::Null).await.1["data"]["k"], "1");
 }
 

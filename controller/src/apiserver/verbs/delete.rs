@@ -6,7 +6,7 @@ use crate::apiserver::answer::{object, success};
 use crate::apiserver::authorize::Verb;
 use crate::apiserver::failure::Failure;
 use crate::apiserver::list::Wanted;
-use crate::apiserver::request::Request;
+use crate::apiserver::request::{Request, check_dry_run};
 use crate::apiserver::store::{Cascade, Key, Operation, Outcome, Preconditions, Refused};
 use axum::response::Response;
 use http::StatusCode;
@@ -97,12 +97,16 @@ fn options(request: &Request) -> Result<Options, Failure> {
             return Err(Failure::invalid_option(message));
         }
     };
+    let dry_run = body["dryRun"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for asked in dry_run {
+        check_dry_run(asked.as_str().unwrap_or("null"))?;
+    }
     Ok(Options {
         cascade,
         preconditions: Preconditions {
             uid: text(&body["preconditions"]["uid"]),
             version: text(&body["preconditions"]["resourceVersion"]),
         },
-        dry_run: request.is_dry_run() || body["dryRun"][0] == "All",
+        dry_run: request.is_dry_run() || !dry_run.is_empty(),
     })
 }
