@@ -21,6 +21,9 @@ const PLACES: TableDefinition<(&str, [u8; 12]), u64> = TableDefinition::new("par
 /// Bytes of all events here.
 const BYTES: TableDefinition<(), u64> = TableDefinition::new("parked_bytes");
 
+/// The number that the next event gets: a name is not used again, whoever else still holds it.
+const NEXT: TableDefinition<(), u64> = TableDefinition::new("parked_next");
+
 /// The store. Clones share it; it lives in the file of the [`State`].
 #[derive(Clone, Debug)]
 pub struct Parked {
@@ -95,7 +98,9 @@ impl Parked {
             let mut copies = transaction.open_table(EVENTS)?;
             let mut places = transaction.open_table(PLACES)?;
             let mut bytes = bytes_in(transaction, &copies)?;
-            let mut next = last_id(&entries)? + 1;
+            let mut numbers = transaction.open_table(NEXT)?;
+            let noted = numbers.get(())?.map_or(1, |next| next.value());
+            let mut next = noted.max(last_id(&entries)? + 1);
             let mut ids = Vec::with_capacity(events.len());
             for (entry, event) in events {
                 let place = (entry.trigger.as_str(), entry.position.to_key());
@@ -116,6 +121,7 @@ impl Parked {
                 return Err(StateError::ParkedFull { bytes_max: self.bytes_max });
             }
             transaction.open_table(BYTES)?.insert((), bytes)?;
+            numbers.insert((), next)?;
             Ok(ids)
         })
     }
@@ -172,6 +178,7 @@ pub(crate) fn make_tables(transaction: &WriteTransaction) -> Result<(), StateErr
     transaction.open_table(ENTRIES)?;
     transaction.open_table(EVENTS)?;
     transaction.open_table(PLACES)?;
+    transaction.open_table(NEXT)?;
     Ok(())
 }
 

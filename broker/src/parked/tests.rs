@@ -38,6 +38,9 @@ fn parked_once_listed_in_pages_and_removed() {
     assert_eq!(parked.get(ids[0]).unwrap(), None);
     let back = parked.park(&[(entry("t", 1, Reason::Exhausted), event("one"))]).unwrap();
     assert!(back[0] > again[1], "a name is not used again");
+    parked.remove(&[ids[1], again[1], back[0]]).unwrap();
+    let alone = parked.park(&[(entry("t", 9, Reason::Exhausted), event("nine"))]).unwrap();
+    assert!(alone[0] > back[0], "nor where the last one is gone");
     assert_eq!(back[0].to_string().parse::<ParkedId>(), Ok(back[0]));
     assert!("parked-x".parse::<ParkedId>().is_err());
 }
