@@ -144,7 +144,13 @@ impl Brokers {
             let found = ledger.with_verdict(Verdict::DeadLettered, trigger.as_deref(), EVENT_PAGE_MAX);
             found.map_err(|error| StateError::Interrupted(error.to_string()))
         });
+        let words = |outcome: &Outcome| {
+            let kept = running.stores.notes.of(&outcome.trigger, outcome.position);
+            let last = kept.into_iter().find(|note| note.attempt == outcome.attempt).map(|note| note.text);
+            last.or_else(|| outcome.remark.words(outcome.status))
+        };
         let named = |outcome: Outcome| DeadLettered {
+            error: words(&outcome),
             broker: broker.to_string(),
             trigger: running
                 .subscription(&outcome.trigger)
@@ -153,7 +159,6 @@ impl Brokers {
             reason: outcome.verdict,
             status: outcome.status,
             attempts: outcome.attempt,
-            error: outcome.remark.words(outcome.status),
             dead_lettered_at: Timestamp::from_millisecond(outcome.at_ms).unwrap_or_default(),
         };
         Ok(found.await?.into_iter().map(named).collect())

@@ -34,6 +34,8 @@ enum Step {
     Status(u16),
     Reply(&'static str),
     Text(&'static str),
+    /// Announces an event and holds none.
+    Malformed,
     Hang,
     Reset,
     NotAdmitted,
@@ -79,6 +81,7 @@ impl Deliver for Scripted {
             match step {
                 Step::Status(status) => answer(status, HeaderMap::new(), ""),
                 Step::Text(text) => answer(200, HeaderMap::new(), text),
+                Step::Malformed => answer(200, no_event(), ""),
                 Step::Reply(kind) => {
                     let reply = Event::new(format!("reply-{attempt}"), "/fn", kind).unwrap();
                     answer(200, crate::event::http::encode_binary(&reply), "")
@@ -99,6 +102,10 @@ struct Node {
     brokers: Brokers,
     deliver: Arc<Scripted>,
     directory: tempfile::TempDir,
+}
+
+fn no_event() -> HeaderMap {
+    HeaderMap::from_iter([("ce-specversion".parse().unwrap(), "1.0".parse().unwrap())])
 }
 
 fn key(name: &str) -> ObjectKey {
@@ -295,6 +302,22 @@ async fn a_refusal_goes_to_the_dead_letter_sink_at_once_with_its_reason() {
     assert_eq!((taken.len(), taken[0].position.to_string().as_str(), taken[0].status), (1, "0:0", Some(400)));
     assert_eq!(taken[0].error.as_deref(), Some("the subscriber answered 400"));
     assert!(node.brokers.dlq_dead_lettered(&key("main"), Some(&key("b"))).await.unwrap().is_empty());
+    node.brokers.drain().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_sink_is_told_of_a_reply_that_is_no_event() {
+    let node = Node::new(LogChoice::Memory, &[("a", &[Step::Malformed]), ("dls", &[Step::Status(200)])]).await;
+    let dead_letter = Some(Destination::Uri { uri: "dls".to_owned(), ca_certs: None });
+    node.add(Trigger { delivery: Some(Delivery { dead_letter, ..delivery(0) }), ..trigger("a", "x") }).await;
+    node.send("1", "x").await;
+    let calls = node.calls(2).await;
+    let code = calls[1].attributes.iter().find(|(name, _)| name == "knativeerrorcode").map(|(_, code)| code.as_str());
+    assert_eq!(code, Some("502"), "as in Knative: the 200 alone would look like a success");
+    node.fate("1", "a", Fate::DeadLettered).await;
+    let taken = node.brokers.dlq_dead_lettered(&key("main"), Some(&key("a"))).await.unwrap();
+    let error = taken[0].error.as_deref().unwrap_or_default();
+    assert!(error.starts_with("the reply is not a valid event: attribute \"id\""), "{error}");
     node.brokers.drain().await;
 }
 

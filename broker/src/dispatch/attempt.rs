@@ -2,7 +2,7 @@
 //! in the parked store.
 
 use super::lane::{Ended, History, Item, Owed};
-use crate::deliver::answer::{self, Meaning, Remark, Strictness};
+use crate::deliver::answer::{self, Meaning, Strictness};
 use crate::deliver::{Deliver, Parcel};
 use crate::event::{Event, TTL, Value, stored};
 use crate::ledger::{Before, Ledger, Outcome, Replied, Verdict};
@@ -140,6 +140,11 @@ impl Work<'_> {
         }
         self.note(attempt, &meaning);
         history.status = meaning.status;
+        history.remark = meaning.remark;
+        history.code = match meaning.ended {
+            retry::Ended::Refused { status, .. } => Some(status),
+            _ => None,
+        };
         history.error = meaning.note.clone().unwrap_or_default();
         history.data = meaning.error_data.clone();
         match next {
@@ -174,8 +179,7 @@ impl Work<'_> {
             Next::Done => {
                 let reply = self.publish(event, &meaning).await;
                 // The sink took it: what is to be said is why the subscriber did not.
-                let remark = history.status.map(|_| Remark::Status).unwrap_or_default();
-                let refused = Meaning { status: history.status, remark, ..meaning };
+                let refused = Meaning { status: history.status, remark: history.remark, ..meaning };
                 self.record(Verdict::DeadLettered, history.attempts, Some(&refused), reply);
                 Ended::Settled
             }
@@ -295,8 +299,8 @@ impl Work<'_> {
     fn marked(&self, event: &Event, history: &History) -> Event {
         let mut marked = event.clone();
         marked.mark("knativeerrordest", Value::Text(super::address_of(&self.subscription.trigger.subscriber)));
-        if let Some(status) = history.status {
-            marked.mark("knativeerrorcode", Value::Integer(i32::from(status)));
+        if let Some(code) = history.code {
+            marked.mark("knativeerrorcode", Value::Integer(i32::from(code)));
         }
         let data = if history.data.is_empty() { history.error.as_bytes() } else { &history.data };
         marked.mark("knativeerrordata", Value::Text(BASE64_STANDARD.encode(data)));

@@ -7,6 +7,7 @@
 //! Everything before `scanned` is done or held here, so the cursor follows from what is held.
 
 use crate::cursor::Cursor;
+use crate::deliver::answer::Remark;
 use crate::event::{Event, PARTITION_KEY};
 use crate::log::Position;
 use crate::parked::Reason;
@@ -38,6 +39,10 @@ pub(super) struct History {
     pub(super) dead_letter: Option<u32>,
     /// The subscriber's last status.
     pub(super) status: Option<u16>,
+    /// What that answer counts as: its status, or another one where the reply was not valid.
+    pub(super) code: Option<u16>,
+    /// What is to be said of it.
+    pub(super) remark: Remark,
     /// What the last attempt ended with.
     pub(super) error: String,
     /// Begin of the subscriber's last answer.
