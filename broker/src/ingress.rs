@@ -8,7 +8,7 @@
 //! | no valid event, a used up `knativebrokerttl` | 400, naming the attribute |
 //! | body too slow | 408 |
 //! | body or batch too large | 413, naming the limit |
-//! | content type of no event | 415 |
+//! | content type of no event, a coded body | 415 |
 //! | log busy | 429 with `Retry-After` |
 //! | log failed | 503 |
 //! | disk full | 507 with `Retry-After` |
@@ -23,7 +23,7 @@ pub use refusals::{Refusal, Refusals};
 use crate::event::http as binding;
 use crate::event::{ARRIVAL_TIME, BATCH, Event, Invalid, TTL, Value, stored};
 use crate::log::{AppendError, EventLog, Position};
-use ::http::header::{ACCEPT, ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use ::http::header::{ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use bytes::Bytes;
 use fnctl_config::limits::{BROKER_TTL, EVENT_BYTES_MAX, INGRESS_READ_TIMEOUT, INGRESS_RETRY_AFTER_SECONDS};
@@ -71,7 +71,7 @@ impl Refused {
         match self {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnknownBroker(_) => StatusCode::NOT_FOUND,
-            Self::Invalid(Invalid::ContentType(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Invalid(Invalid::ContentType(_) | Invalid::ContentCoding(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(Invalid::TooLarge { .. }) | Self::Log(AppendError::TooLarge { .. }) => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
@@ -233,6 +233,9 @@ fn refused_response(refused: &Refused) -> Response<Full<Bytes>> {
         Refused::Invalid(Invalid::ContentType(_)) => {
             let accepted = format!("{}, {BATCH}", crate::event::STRUCTURED);
             headers.extend(HeaderValue::from_str(&accepted).ok().map(|value| (ACCEPT, value)));
+        }
+        Refused::Invalid(Invalid::ContentCoding(_)) => {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         _ => {}
     }

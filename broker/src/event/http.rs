@@ -5,7 +5,7 @@
 
 use super::json::{self, Form};
 use super::{Event, Invalid, Name, Problem, STRUCTURED, Value, attribute};
-use ::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use ::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode, utf8_percent_encode};
 use serde::de::IgnoredAny;
@@ -40,7 +40,12 @@ pub fn is_event(headers: &HeaderMap) -> bool {
 }
 
 /// Reads a request or an answer in binary, structured or batched mode.
+///
+/// A coded body is refused: an event has no attribute for the coding, so that its receivers could not read the data.
 pub fn decode(headers: &HeaderMap, body: &Bytes) -> Result<Message, Invalid> {
+    if let Some(coding) = headers.get(CONTENT_ENCODING).filter(|coding| *coding != "identity") {
+        return Err(Invalid::ContentCoding(String::from_utf8_lossy(coding.as_bytes()).into_owned()));
+    }
     let content_type = content_type(headers);
     match content_type.as_deref() {
         Some(text) if announces(text) => match json::form(text) {

@@ -21,6 +21,9 @@ pub enum Invalid {
         "content type {0:?} is not supported: expected application/cloudevents+json, application/cloudevents-batch+json or ce- headers"
     )]
     ContentType(String),
+    /// The body is coded, compressed for instance.
+    #[error("content coding {0:?} is not supported: send the body as it is")]
+    ContentCoding(String),
     /// A limit is passed.
     #[error("{what} passes the limit of {limit}")]
     TooLarge {
@@ -49,7 +52,7 @@ impl Invalid {
         match self {
             Self::Attribute { attribute, .. } => Some(attribute),
             Self::InBatch { error, .. } => error.attribute_at_fault(),
-            Self::Malformed(_) | Self::ContentType(_) | Self::TooLarge { .. } => None,
+            Self::Malformed(_) | Self::ContentType(_) | Self::ContentCoding(_) | Self::TooLarge { .. } => None,
         }
     }
 }

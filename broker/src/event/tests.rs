@@ -161,6 +161,9 @@ fn binary_events_that_are_refused_name_the_attribute() {
     assert!(matches!(none, Err(Invalid::ContentType(_))));
     let unknown = binding::decode(&headers(&[("content-type", "application/cloudevents+avro")]), &Bytes::new());
     assert!(matches!(unknown, Err(Invalid::ContentType(_))));
+    let coded = binary(&[("content-encoding", "gzip")], "").unwrap_err();
+    assert_eq!(coded, Invalid::ContentCoding("gzip".to_owned()));
+    assert!(binary(&[("content-encoding", "identity")], "").is_ok());
     let many: Vec<_> = (0..80).map(|index| (format!("ce-a{index}"), "x".to_owned())).collect();
     let many: Vec<_> = many.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert!(matches!(binary(&many, ""), Err(Invalid::TooLarge { .. })));

@@ -109,6 +109,9 @@ fn what_is_too_large_or_of_no_type_is_refused() {
     let answer = send(&node, form, b"a=b");
     assert_eq!(answer.status, 415, "{answer:?}");
     assert!(answer.head.contains("accept: application/cloudevents"), "what is taken is said: {answer:?}");
+    let answer = send(&node, &format!("{EVENT}\ncontent-encoding: gzip"), b"\x1f\x8b");
+    assert_eq!(answer.status, 415, "{answer:?}");
+    assert!(answer.head.contains("accept-encoding: identity"), "what is taken is said: {answer:?}");
     let answer = send(&node, &EVENT.replace("POST", "PUT"), b"{}");
     assert_eq!(answer.status, 405, "{answer:?}");
     assert!(answer.head.contains("allow: POST"), "{answer:?}");
