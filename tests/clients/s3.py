@@ -24,13 +24,13 @@ from botocore.exceptions import ClientError, HTTPClientError
 MEGABYTE = 1 << 20
 
 
-def client(secret=None, **settings):
+def client(secret=None, key=None, **settings):
     """A client with nothing of the machine's settings; it tries once, so that the tests see every failure."""
     return boto3.client(
         "s3",
         endpoint_url=os.environ["S3_ENDPOINT"],
         region_name=os.environ["S3_REGION"],
-        aws_access_key_id=os.environ["S3_ACCESS_KEY"],
+        aws_access_key_id=key or os.environ["S3_ACCESS_KEY"],
         aws_secret_access_key=secret or os.environ["S3_SECRET_KEY"],
         config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, **settings),
     )
@@ -70,11 +70,12 @@ def keys(s3, bucket, **arguments):
     return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
 
-def refused(call, **arguments):
-    """Status and code of a refusal."""
+def refused(call, says="", **arguments):
+    """Status and code of a refusal that says these words."""
     try:
         call(**arguments)
     except ClientError as error:
+        assert says in error.response["Error"].get("Message", ""), error
         return error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
     raise AssertionError(f"{call.__name__} with {sorted(arguments)} was not refused")
 
@@ -108,6 +109,9 @@ def check_buckets(s3):
     same(refused(s3.create_bucket, Bucket="elsewhere"), (409, "BucketAlreadyOwnedByYou"), "a bucket that is there")
     same([bucket["Name"] for bucket in s3.list_buckets()["Buckets"]], ["elsewhere", "films"], "all buckets")
     same(refused(s3.put_object, Bucket="nowhere", Key="a", Body=b"")[0], 404, "a bucket that is not there")
+    same(s3.get_bucket_versioning(Bucket="films").get("Status"), None, "versions were never switched on")
+    on = refused(s3.put_bucket_versioning, Bucket="films", VersioningConfiguration={"Status": "Enabled"})
+    same(on, (501, "NotImplemented"), "versions")
 
 
 KEYS = [
@@ -183,6 +187,10 @@ def check_copies(s3):
     changed("ObjectCreated:Copy", "a copy +")
     answer = s3.get_object(Bucket="films", Key="a copy +")
     same((answer["Body"].read(), answer["Metadata"]), (KEYS[5].encode(), {"ward": "7"}), "a copy")
+    onto = {"Bucket": "films", "Key": "a copy +", "CopySource": {"Bucket": "films", "Key": "plain"}}
+    same(refused(s3.copy_object, IfNoneMatch="*", **onto), (412, "PreconditionFailed"), "a copy onto what is there")
+    same(refused(s3.copy_object, IfMatch='"other"', **onto), (412, "PreconditionFailed"), "a copy onto what has changed")
+    same(s3.get_object(Bucket="films", Key="a copy +")["ETag"], answer["ETag"], "it is what it was")
     s3.copy_object(Bucket="elsewhere", Key="copy", CopySource={"Bucket": "films", "Key": "plain"})
     same(s3.get_object(Bucket="elsewhere", Key="copy")["Body"].read(), b"plain", "a copy into another bucket")
 
@@ -216,9 +224,27 @@ def check_refusals(s3):
     same(refused(s3.get_object, Bucket="films", Key="not there"), (404, "NoSuchKey"), "no such object")
     same(refused(s3.delete_bucket, Bucket="films"), (409, "BucketNotEmpty"), "a bucket with objects")
     same(by_url("GET", f"{os.environ['S3_ENDPOINT']}/films/plain")[0], 403, "no signature")
+    unknown = client(key="AKIAUNKNOWN")
+    same(refused(unknown.list_buckets), (403, "InvalidAccessKeyId"), "an unknown key")
+    same(refused(s3.create_bucket, Bucket="a_b", says="bucket name"), (400, "InvalidBucketName"), "a name that is none")
+    for asked in ({"ServerSideEncryption": "AES256"}, {"Tagging": "a=b"}, {"ObjectLockLegalHoldStatus": "ON"}):
+        same(refused(s3.put_object, Bucket="films", Key="x", Body=b"", **asked)[0], 501, "what would not be done")
+    check_refused_bodies()
     old = client(signature_version="s3")
     same(refused(old.list_buckets), (400, "InvalidRequest"), "version 2 of the signature in the head")
     same(refused(old.put_object, Bucket="films", Key="x", Body=b"")[0], 400, "version 2 of the signature in the head")
+
+
+def check_refused_bodies():
+    """Who is refused before the body is read is told that the connection closes."""
+    parts = urllib.parse.urlsplit(os.environ["S3_ENDPOINT"])
+    connection = http.client.HTTPConnection(parts.netloc)
+    connection.putrequest("PUT", "/films/x")
+    connection.putheader("Content-Length", "10")
+    connection.putheader("Expect", "100-continue")
+    connection.endheaders()
+    answer = connection.getresponse()
+    same((answer.status, answer.getheader("Connection")), (403, "close"), "a body that nobody read")
 
 
 def check_deletes(s3):

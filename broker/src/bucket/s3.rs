@@ -9,6 +9,7 @@ mod body;
 mod credentials;
 mod list;
 mod objects;
+mod promises;
 mod serve;
 mod service;
 #[cfg(test)]

@@ -2,10 +2,12 @@
 
 use super::answer::{self, Given};
 use super::body;
+use super::promises;
 use super::service::origin;
 use crate::bucket::{Attributes, Buckets, Condition, Content, Meta, NewObject};
 use fnctl_config::limits::BUCKET_LIST_MAX;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use jiff::Timestamp;
 use s3s::dto::{
     CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectsInput, DeleteObjectsOutput,
@@ -26,7 +28,15 @@ pub(super) fn condition(none: Option<ETagCondition>, some: Option<ETagCondition>
     }
 }
 
+/// A condition in a header.
+fn asked(headers: &HeaderMap, name: &HeaderName) -> S3Result<Option<ETagCondition>> {
+    let parse = |value: &HeaderValue| ETagCondition::parse_http_header(value.as_bytes());
+    let condition = headers.get(name).map(parse).transpose();
+    condition.map_err(|_| s3_error!(InvalidArgument, "{name} is neither * nor an ETag"))
+}
+
 pub(super) async fn put(buckets: &Buckets, request: S3Request<PutObjectInput>) -> S3Result<PutObjectOutput> {
+    promises::check(&request)?;
     let origin = origin(&request);
     let trailers = request.trailing_headers;
     let input = request.input;
@@ -161,7 +171,10 @@ pub(super) async fn head(
 }
 
 pub(super) async fn copy(buckets: &Buckets, request: S3Request<CopyObjectInput>) -> S3Result<CopyObjectOutput> {
+    promises::check(&request)?;
     let origin = origin(&request);
+    // Newer than the operation's own fields.
+    let condition = condition(asked(&request.headers, &IF_NONE_MATCH)?, asked(&request.headers, &IF_MATCH)?)?;
     let input = request.input;
     let CopySource::Bucket { bucket, key, version_id: None } = &input.copy_source else {
         return Err(s3_error!(NotImplemented, "only objects of this node's buckets are copied, and none has versions"));
@@ -189,7 +202,7 @@ pub(super) async fn copy(buckets: &Buckets, request: S3Request<CopyObjectInput>)
             metadata: input.metadata,
         })
     });
-    let object = NewObject::new(input.bucket, input.key, origin);
+    let object = NewObject { condition, ..NewObject::new(input.bucket, input.key, origin) };
     let meta = buckets.copy((bucket, key), object, attributes).await?;
     let result = CopyObjectResult {
         e_tag: Some(answer::etag(&meta)),

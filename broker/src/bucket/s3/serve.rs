@@ -7,15 +7,16 @@ use fnctl_config::limits::{
     ACCEPT_PAUSE, DRAIN_TIMEOUT, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, S3_CONNECTIONS_MAX, S3_XML_BYTES_MAX,
 };
 use http::Request;
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use hyper::body::Incoming;
+use http::header::{AUTHORIZATION, CONNECTION, HeaderName, HeaderValue};
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use s3s::access::{S3Access, S3AccessContext};
-use s3s::auth::SimpleAuth;
+use s3s::auth::{S3Auth, SecretKey};
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::validation::NameValidation;
 use s3s::{HttpError, HttpResponse, S3Result, s3_error};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -82,10 +83,33 @@ fn service(buckets: Buckets, credentials: Credentials) -> S3Service {
     let mut config = S3Config::default();
     config.xml_max_body_size = S3_XML_BYTES_MAX;
     let mut builder = S3ServiceBuilder::new(Service { buckets });
-    builder.set_auth(SimpleAuth::from_single(credentials.access_key, credentials.secret_key.as_str()));
+    builder.set_auth(OneKey(credentials));
+    builder.set_validation(AnyName);
     builder.set_access(Signed);
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.build()
+}
+
+/// The node's one key.
+struct OneKey(Credentials);
+
+#[async_trait::async_trait]
+impl S3Auth for OneKey {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        if access_key == self.0.access_key {
+            return Ok(SecretKey::from(self.0.secret_key.as_str()));
+        }
+        Err(s3_error!(InvalidAccessKeyId, "there is no access key {access_key:?}: `fnctl up` says which there is"))
+    }
+}
+
+/// Names of buckets are judged by the store, which says what is wrong with one.
+struct AnyName;
+
+impl NameValidation for AnyName {
+    fn validate_bucket_name(&self, _: &str) -> bool {
+        true
+    }
 }
 
 /// Who signed may do everything; with version 4 of the signature, where it stands in the request's head. Version 2 covers
@@ -154,12 +178,17 @@ async fn answer(
 ) -> Result<HttpResponse, HttpError> {
     let origin = Origin::new("", peer.ip().to_canonical().to_string());
     request.extensions_mut().insert(origin.clone());
+    let has_body = !request.body().is_end_stream();
     let mut answer = service.call(request.map(s3s::Body::from)).await?;
     for (name, value) in [("x-amz-request-id", &origin.request_id), ("x-amz-id-2", &origin.host_id)] {
         // Hex digits are a valid value.
         if let Ok(value) = HeaderValue::from_str(value) {
             answer.headers_mut().insert(HeaderName::from_static(name), value);
         }
+    }
+    // What is refused may not have been read, and the connection cannot be used again then; clients must know.
+    if has_body && (answer.status().is_client_error() || answer.status().is_server_error()) {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(answer)
 }

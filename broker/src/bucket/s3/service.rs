@@ -1,6 +1,6 @@
 //! S3's operations on the store. What is not here is answered `NotImplemented` by the trait itself.
 
-use super::{answer, list, objects, uploads};
+use super::{answer, list, objects, promises, uploads};
 use crate::bucket::{Buckets, Origin, REGION};
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
@@ -27,6 +27,7 @@ fn owner() -> Owner {
 #[async_trait::async_trait]
 impl S3 for Service {
     async fn create_bucket(&self, request: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
+        promises::check(&request)?;
         let name = request.input.bucket;
         self.buckets.create_bucket(&name).await?;
         Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{name}")) }))
@@ -65,6 +66,15 @@ impl S3 for Service {
         self.buckets.bucket(&request.input.bucket).await?;
         // S3 says nothing for the region that ours is named after.
         Ok(S3Response::new(GetBucketLocationOutput::default()))
+    }
+
+    /// Never switched on, as S3 says it: clients ask before they remove objects.
+    async fn get_bucket_versioning(
+        &self,
+        request: S3Request<GetBucketVersioningInput>,
+    ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
+        self.buckets.bucket(&request.input.bucket).await?;
+        Ok(S3Response::new(GetBucketVersioningOutput::default()))
     }
 
     async fn list_objects(&self, request: S3Request<ListObjectsInput>) -> S3Result<S3Response<ListObjectsOutput>> {

@@ -3,6 +3,7 @@
 use super::answer::{self, Given};
 use super::body;
 use super::objects::condition;
+use super::promises;
 use super::service::origin;
 use crate::bucket::{Attributes, Buckets, Error, NewObject, Part, Upload};
 use fnctl_config::limits::BUCKET_LIST_MAX;
@@ -17,6 +18,7 @@ pub(super) async fn create(
     buckets: &Buckets,
     request: S3Request<CreateMultipartUploadInput>,
 ) -> S3Result<CreateMultipartUploadOutput> {
+    promises::check(&request)?;
     let origin = origin(&request);
     let input = request.input;
     let attributes: Attributes = Given {
