@@ -109,6 +109,10 @@ fn an_exhausted_event_is_parked_and_redriven() {
     let shown = node.text(&["dlq", "show", id]);
     assert!(shown.starts_with(&format!("{id} of trigger default/nowhere: exhausted after 2 attempts")), "{shown}");
 
+    let refused = node.fnctl(&["dlq", "redrive", "--trigger", "nowhere", "-o", "json"]);
+    let said = crate::harness::shown(&refused);
+    assert_eq!(refused.status.code(), Some(1), "nobody took it: {said}");
+    assert!(said.contains("1 events stay parked") && said.contains(&format!("{id} was sent again")), "{said}");
     node.apply(&NOWHERE.replace(
         r#"{uri: "http://127.0.0.1:9/"}"#,
         "{ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: hello}}",

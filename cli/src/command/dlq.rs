@@ -88,9 +88,14 @@ async fn redrive(target: &Target, filter: &DlqFilter) -> Result<(), Failure> {
     target.announce();
     let answer = target.send("POST", &path(target, filter, "/redrive"), "application/json", Vec::new()).await?;
     if target.form.is_json() {
-        return output::json(&answer);
+        output::json(&answer)?;
+    } else {
+        output::data(format!("{} events are delivered again", answer["redriven"]))?;
     }
-    let remaining = answer["remaining"].as_array().map_or(&[][..], Vec::as_slice);
-    remaining.iter().for_each(|why| output::say(text(why)));
-    output::data(format!("{} delivered again, {} stay parked", answer["redriven"], remaining.len()))
+    let remaining = answer["remaining"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if remaining.is_empty() {
+        return Ok(());
+    }
+    let failure = Failure::failed(code::REFUSED, format!("{} events stay parked", remaining.len()));
+    Err(remaining.iter().filter_map(Value::as_str).fold(failure, Failure::detail))
 }
