@@ -4,9 +4,6 @@ use crate::api::kind::{Cell, Column, KINDS, Kind};
 use crate::api::schemas;
 use serde_json::{Map, Value, json};
 
-/// Nesting of a schema that is written out; below it anything goes. Only filters within filters come near it.
-const SCHEMA_DEPTH_MAX: usize = 24;
-
 /// The CustomResourceDefinition of a kind; none for Kubernetes' own.
 pub fn custom_resource_definition(kind: &Kind) -> Option<Value> {
     if kind.built_in {
@@ -69,25 +66,23 @@ fn column(column: &Column) -> Option<Value> {
     Some(printed)
 }
 
-/// A kind's schema in the structural form that Kubernetes asks for: no references, metadata left to Kubernetes.
+/// A kind's schema in the structural form that Kubernetes asks for: no references, metadata left to Kubernetes. No schema
+/// of ours refers to itself, so that it ends.
 fn schema(kind: &Kind) -> Value {
     let mut root = schemas().get(&kind.schema_name()).cloned().unwrap_or_default();
     if let Some(fields) = root.as_object_mut() {
         fields.remove("x-kubernetes-group-version-kind");
     }
-    let mut schema = structural(&root, 0);
+    let mut schema = structural(&root);
     schema["properties"]["metadata"] = json!({"type": "object"});
     schema
 }
 
-fn structural(schema: &Value, depth: usize) -> Value {
+fn structural(schema: &Value) -> Value {
     let anything = json!({"x-kubernetes-preserve-unknown-fields": true});
     let Some(fields) = schema.as_object() else { return anything };
-    if depth > SCHEMA_DEPTH_MAX {
-        return anything;
-    }
     if let Some(target) = reference(fields) {
-        let mut whole = structural(target, depth + 1);
+        let mut whole = structural(target);
         if let Some(description) = fields.get("description") {
             whole["description"] = description.clone();
         }
@@ -98,10 +93,10 @@ fn structural(schema: &Value, depth: usize) -> Value {
         let value = match key.as_str() {
             "properties" => {
                 let properties = value.as_object().into_iter().flatten();
-                properties.map(|(name, property)| (name.clone(), structural(property, depth + 1))).collect()
+                properties.map(|(name, property)| (name.clone(), structural(property))).collect()
             }
-            "items" => structural(value, depth + 1),
-            "additionalProperties" if value.is_object() => structural(value, depth + 1),
+            // Where any fields may stand, these are `true`; without them Kubernetes would drop the fields.
+            "items" | "additionalProperties" => structural(value),
             "type"
             | "description"
             | "format"

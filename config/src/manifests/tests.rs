@@ -22,12 +22,26 @@ fn every_kind_of_ours_has_one_in_structural_form() {
     }
 }
 
-/// Every schema has a type, or says that anything goes.
+#[test]
+fn a_column_of_wide_output_keeps_its_priority() {
+    let cell = Cell::Path(".spec.bucket");
+    let printed = |priority| column(&Column { name: "Bucket", type_: "string", priority, cell }).unwrap();
+    let bare = json!({"name": "Bucket", "type": "string", "jsonPath": ".spec.bucket"});
+    assert_eq!(printed(0), bare);
+    assert_eq!(printed(1)["priority"], 1);
+}
+
+/// Every schema has a type, or says that anything goes; an object says what is in it, since Kubernetes drops the rest.
 fn check(schema: &Value, path: &str) {
     let typed = schema["type"].is_string()
         || schema["x-kubernetes-preserve-unknown-fields"] == true
         || schema["x-kubernetes-int-or-string"] == true;
     assert!(typed, "{path}: {schema}");
+    let said = ["properties", "additionalProperties", "x-kubernetes-preserve-unknown-fields"];
+    let is_known = schema["type"] != "object" || said.iter().any(|key| schema.get(key).is_some());
+    // Kubernetes writes both itself.
+    let is_its_own = path.ends_with(".metadata") || path.ends_with(".fieldsV1");
+    assert!(is_known || is_its_own, "{path}: {schema}");
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         check(property, &format!("{path}.{name}"));
     }

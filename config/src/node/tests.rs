@@ -1,4 +1,5 @@
 use super::*;
+use crate::limits::NODE_FILE_BYTES_MAX;
 use std::fs;
 
 type Variables = BTreeMap<&'static str, &'static str>;
@@ -111,6 +112,35 @@ fn a_settings_file_that_was_asked_for_must_be_there() {
     let flags = Flags { config: Some("/nowhere/x.yaml".into()), ..Flags::default() };
     let errors = Node::resolve(flags, &home(&[])).unwrap_err();
     assert!(errors[0].to_string().starts_with("settings file from /nowhere/x.yaml: cannot be read"), "{errors:?}");
+}
+
+#[test]
+fn a_settings_file_has_a_largest_size() {
+    let most = usize::try_from(NODE_FILE_BYTES_MAX).unwrap();
+    let text = format!("#{}\nhttp: 80\n", "-".repeat(most - 11));
+    assert!(wrong(&text)[0].starts_with("http"), "all of it is read: {:?}", wrong(&text));
+    let larger = wrong(&format!("#{text}"));
+    assert_eq!(larger, ["settings file from node.yaml: expected at most 1048576 bytes"]);
+}
+
+/// What cannot be a data directory is told where it is made; a file that cannot be looked for is told here.
+#[test]
+fn a_settings_file_that_need_not_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    for (name, said) in [("nothing", None), ("file", None), (&*"x".repeat(300), Some("cannot be read"))] {
+        let flags = Flags { data_dir: Some(folder.path().join(name)), ..Flags::default() };
+        let errors = Node::resolve(flags, &home(&[])).err().unwrap_or_default();
+        assert_eq!(errors.is_empty(), said.is_none(), "{errors:?}");
+        assert!(errors.iter().all(|error| error.to_string().contains(said.unwrap_or_default())), "{errors:?}");
+    }
+}
+
+#[test]
+fn the_environment_is_that_of_the_process() {
+    let environment = environment();
+    assert!(environment.get("PATH").is_some_and(|path| !path.is_empty()));
+    assert_eq!(environment.get("FNCTL_NO_SUCH_VARIABLE"), None);
 }
 
 #[test]
