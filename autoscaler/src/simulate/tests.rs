@@ -47,6 +47,8 @@ fn the_first_spec_makes_the_decider_with_what_is_ready() {
          {\"t\":4,\"stable\":30,\"panic\":0}",
         &[(2.0, Some(10)), (4.0, Some(20))],
     );
+    // An hour is the longest window, and a day may lie between two lines.
+    check("{\"t\":0,\"spec\":{\"stableWindow\":3600}}\n{\"t\":86400,\"stable\":70,\"panic\":0}", &[(86400.0, Some(1))]);
     // Time may go back.
     check(
         "{\"t\":60,\"stable\":70,\"panic\":0}\n{\"t\":2,\"stable\":71,\"panic\":0}",
@@ -64,6 +66,8 @@ fn samples_are_decided_about_every_two_seconds() {
     // After the window nothing is known, and nothing is said of the number.
     let idle = format!("{spec}{{\"t\":2,\"concurrency\":10}}\n{{\"t\":10,\"ready\":1}}");
     check(&idle, &[(2.0, Some(1)), (4.0, Some(1)), (6.0, Some(1)), (8.0, Some(0)), (10.0, None)]);
+    let never = idle.replace("\"target\":10", "\"target\":10,\"targetBurstCapacity\":0");
+    assert_eq!(steps(&never).last().and_then(|step| step.desired), None);
     let always = idle.replace("\"target\":10", "\"target\":10,\"targetBurstCapacity\":-1");
     check(&always, &[(2.0, Some(1)), (4.0, Some(1)), (6.0, Some(1)), (8.0, Some(0)), (10.0, Some(0))]);
 }
