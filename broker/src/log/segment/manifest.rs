@@ -92,7 +92,7 @@ impl Manifest {
         let place = SLOT_PLACES[usize::from(sequence.is_multiple_of(2))];
         self.file.write_all_at(place, &encode(sequence, &facts))?;
         // A sync that failed is never a want of room that passes, whatever it says.
-        self.file.sync_data().map_err(io::Error::other)?;
+        self.file.sync_data().map_err(|error| io::Error::other(format!("a sync of the manifest: {error}")))?;
         self.sequence = sequence;
         self.facts = facts;
         Ok(())
