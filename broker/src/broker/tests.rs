@@ -39,6 +39,7 @@ enum Step {
     Hang,
     Reset,
     NotAdmitted,
+    Forbidden,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -92,6 +93,7 @@ impl Deliver for Scripted {
                     Outcome::Failed { reason, duration }
                 }
                 Step::NotAdmitted => Outcome::NotAdmitted { reason: "the queue is full".to_owned() },
+                Step::Forbidden => Outcome::Forbidden { reason: "not there".to_owned() },
             }
         }
         .boxed()
@@ -283,14 +285,17 @@ async fn failures_are_retried_in_knatives_rhythm_then_parked_and_redriven() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_goes_to_the_dead_letter_sink_at_once_with_its_reason() {
-    let node =
-        Node::new(LogChoice::Memory, &[("a", &[Step::Status(400)]), ("dls", &[Step::Status(503), Step::Status(200)])])
-            .await;
+    let node = Node::new(
+        LogChoice::Memory,
+        &[("a", &[Step::Status(400)]), ("dls", &[Step::NotAdmitted, Step::Status(503), Step::Status(200)])],
+    )
+    .await;
     let dead_letter = Some(Destination::Uri { uri: "dls".to_owned(), ca_certs: None });
     node.add(Trigger { delivery: Some(Delivery { dead_letter, ..delivery(3) }), ..trigger("a", "x") }).await;
     node.send("1", "x").await;
-    let calls = node.calls(3).await;
-    assert_eq!(calls.iter().map(|call| call.to.as_str()).collect::<Vec<_>>(), ["a", "dls", "dls"]);
+    let calls = node.calls(4).await;
+    assert_eq!(calls.iter().map(|call| call.to.as_str()).collect::<Vec<_>>(), ["a", "dls", "dls", "dls"]);
+    assert!(times(&calls)[1..].is_sorted_by(|before, after| before < after), "each waits: {:?}", times(&calls));
     let marks: Vec<_> =
         calls[2].attributes.iter().filter(|(name, _)| name.starts_with("knativeerror")).cloned().collect();
     assert_eq!(marks[0], ("knativeerrordest".to_owned(), "a".to_owned()));
@@ -323,14 +328,31 @@ async fn a_dead_letter_sink_is_told_of_a_reply_that_is_no_event() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_is_parked_when_the_dead_letter_sink_fails_too() {
-    let node = Node::new(LogChoice::Memory, &[("a", &[Step::Status(400)]), ("dls", &[Step::Status(400)])]).await;
-    let dead_letter = Some(Destination::Uri { uri: "dls".to_owned(), ca_certs: None });
-    node.add(Trigger { delivery: Some(Delivery { dead_letter, ..delivery(3) }), ..trigger("a", "x") }).await;
-    node.send("1", "x").await;
-    node.fate("1", "a", Fate::Parked).await;
-    let parked = node.brokers.dlq_list(&DlqQuery::default()).await.unwrap();
-    assert_eq!(parked[0].reason, crate::parked::Reason::DeadLetterFailed);
-    node.brokers.drain().await;
+    for (status, attempts) in [(400, 1), (503, 4)] {
+        let node = Node::new(LogChoice::Memory, &[("a", &[Step::Status(400)]), ("dls", &[Step::Status(status)])]).await;
+        let dead_letter = Some(Destination::Uri { uri: "dls".to_owned(), ca_certs: None });
+        node.add(Trigger { delivery: Some(Delivery { dead_letter, ..delivery(3) }), ..trigger("a", "x") }).await;
+        node.send("1", "x").await;
+        node.fate("1", "a", Fate::Parked).await;
+        let parked = node.brokers.dlq_list(&DlqQuery::default()).await.unwrap();
+        assert_eq!(parked[0].reason, crate::parked::Reason::DeadLetterFailed);
+        let calls = node.calls(1 + attempts).await;
+        assert_eq!(calls.iter().filter(|call| call.to == "dls").count(), attempts, "as many as the subscriber gets");
+        node.brokers.drain().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_attempt_can_help_is_parked_after_one() {
+    for step in [Step::Status(400), Step::Forbidden] {
+        let node = Node::new(LogChoice::Memory, &[("a", &[step])]).await;
+        node.add(trigger("a", "x")).await;
+        node.send("1", "x").await;
+        node.fate("1", "a", Fate::Parked).await;
+        let parked = node.brokers.dlq_list(&DlqQuery::default()).await.unwrap();
+        assert_eq!((parked[0].reason, parked[0].attempts), (crate::parked::Reason::Refused, 1));
+        node.brokers.drain().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -339,7 +361,8 @@ async fn no_room_is_not_an_attempt() {
     let node = Node::new(LogChoice::Memory, &[("a", &steps)]).await;
     node.add(Trigger { delivery: Some(delivery(0)), ..trigger("a", "x") }).await;
     node.send("1", "x").await;
-    node.calls(10).await;
+    let calls = node.calls(10).await;
+    assert!(times(&calls).is_sorted_by(|before, after| before < after), "each waits: {:?}", times(&calls));
     let why = node.fate("1", "a", Fate::Delivered).await;
     assert_eq!(why.attempts.len(), 1);
     node.brokers.drain().await;

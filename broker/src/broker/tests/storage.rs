@@ -79,6 +79,27 @@ async fn what_a_retention_drops_unseen_is_counted_as_expired() {
     let page = node.brokers.events(&key("main"), &EventQuery::default()).await.unwrap();
     assert!(page.events.is_empty(), "they are gone");
     assert_eq!(node.deliver.calls.lock().unwrap().len(), DELIVERIES_IN_FLIGHT_MAX + held + 124);
+
+#[tokio::test(start_paused = true)]
+async fn what_a_kill_interrupted_is_given_again_and_said_to_be() {
+    let disk = Simulated::new(1);
+    let node = in_files(tempfile::tempdir().unwrap(), &disk, &[("a", &[Step::Hang])]).await;
+    node.add(trigger("a", "x")).await;
+    node.send("1", "x").await;
+    node.calls(1).await;
+    disk.kill();
+    let Node { brokers, directory, .. } = node;
+    drop(brokers);
+
+    let again = in_files(directory, &disk, &[("a", &[Step::Status(200)])]).await;
+    again.add(trigger("a", "x")).await;
+    again.send("2", "x").await;
+    for (id, redelivered) in [("1", true), ("2", false)] {
+        let why = again.fate(id, "a", Fate::Delivered).await;
+        let given: Vec<_> = why.attempts.iter().map(|attempt| attempt.redelivered).collect();
+        assert_eq!((given, why.redeliveries), (vec![redelivered], usize::from(redelivered)), "{id}");
+    }
+    again.brokers.drain().await;
 }
 
 async fn publish_at(node: &Node, disk: &Simulated, fault: Fault) -> Result<(), Refused> {
