@@ -123,3 +123,6 @@ pub(super) async fn first(buckets: &Buckets, input: ListObjectsInput) -> S3Resul
         ..ListObjectsOutput::default()
     })
 }
+
+#[cfg(test)]
+mod tests;
