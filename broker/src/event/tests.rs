@@ -1,9 +1,10 @@
 use super::check::{Mode, check};
 use super::http::{self as binding, Message};
-use super::{Event, Invalid, Value, json, stored};
+use super::{Event, Invalid, Value, attribute, json, stored};
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 use cloudevents::AttributesReader as _;
+use fnctl_config::limits::{ATTRIBUTES_BYTES_MAX, ATTRIBUTES_MAX, EVENT_BYTES_MAX};
 use proptest::prelude::*;
 
 fn headers(lines: &[(&str, &str)]) -> HeaderMap {
@@ -193,6 +194,52 @@ fn check_reads_a_raw_http_message() {
     let missing = message.replace("ce-type: t\r\n", "");
     assert_eq!(check(Mode::Http, &Bytes::from(missing)).unwrap_err().attribute_at_fault(), Some("type"));
     assert!(check(Mode::Http, &Bytes::from_static(b"no colon here\n\n")).is_err());
+    let bare = message.replace("POST / HTTP/1.1\r\nHost: x\r\n", "");
+    assert_eq!(check(Mode::Http, &Bytes::from(bare)), Ok(events), "the first line may be a header");
+    let blank = |length| check(Mode::Structured, &vec![b' '; length].into());
+    assert!(matches!(blank(EVENT_BYTES_MAX), Err(Invalid::Malformed(_))));
+    assert!(matches!(blank(EVENT_BYTES_MAX + 1), Err(Invalid::TooLarge { limit: EVENT_BYTES_MAX, .. })));
+}
+
+#[test]
+fn values_have_the_form_of_their_attribute() {
+    let table: [(&'static str, &[&'static str], &[&'static str]); 4] = [
+        ("dataschema", &["https://a/b", "a+b-c.1:x"], &["/a", "none", ":x", "1a:x", "a_b:x", "a:b c"]),
+        (
+            "datacontenttype",
+            &["text/plain", "text/plain; charset=utf-8", "a!#$%&'*+-.^_`|~/b"],
+            &["text", "text/", "/plain", "te xt/plain", "text/pl\u{e4}n", "text/plain; a=\u{e4}"],
+        ),
+        (
+            "time",
+            &["2024-02-03T00:00:00Z", "2024-02-03t00:00:00.1234567890123z", "2024-02-03T00:00:00.5-08:30"],
+            &["2024-02-03T00:00:00+0830", "2024-02-03T00:00:00+08:3x", "2024-02-03T00:00:00.Z"],
+        ),
+        (
+            "a",
+            &["x", "\u{fdcf}\u{fdf0}\u{fffd}\u{1fffd}"],
+            &["\u{fdd0}", "\u{fdef}", "\u{fffe}", "\u{1ffff}", "\u{7f}"],
+        ),
+    ];
+    let with = |name: &'static str, value: &'static str| Event::new("1", "/s", "t").unwrap().with(name, value);
+    for (name, good, bad) in table {
+        for value in good {
+            assert!(with(name, value).is_ok(), "{name} {value:?}");
+        }
+        for value in bad {
+            assert_eq!(with(name, value).unwrap_err().attribute_at_fault(), Some(name), "{value:?}");
+        }
+    }
+}
+
+#[test]
+fn what_an_event_takes_is_counted_and_bounded() {
+    let event = Event::new("12", "/345", "67890").unwrap().with("subject", "abc").unwrap();
+    assert_eq!(event.size(), 2 + 4 + 5 + 7 + 3);
+    assert_eq!(event.with_data("a/b", "hello").unwrap().size(), 21 + 15 + 3 + 5);
+    assert_eq!(attribute::check_amount(ATTRIBUTES_MAX, ATTRIBUTES_BYTES_MAX), Ok(()));
+    assert!(attribute::check_amount(ATTRIBUTES_MAX + 1, 0).is_err());
+    assert!(attribute::check_amount(0, ATTRIBUTES_BYTES_MAX + 1).is_err());
 }
 
 #[test]
