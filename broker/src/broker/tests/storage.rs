@@ -79,6 +79,7 @@ async fn what_a_retention_drops_unseen_is_counted_as_expired() {
     let page = node.brokers.events(&key("main"), &EventQuery::default()).await.unwrap();
     assert!(page.events.is_empty(), "they are gone");
     assert_eq!(node.deliver.calls.lock().unwrap().len(), DELIVERIES_IN_FLIGHT_MAX + held + 124);
+}
 
 #[tokio::test(start_paused = true)]
 async fn what_a_kill_interrupted_is_given_again_and_said_to_be() {
