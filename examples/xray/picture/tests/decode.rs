@@ -76,6 +76,19 @@ fn what_we_write_is_read_back_by_us_and_by_another_reader() {
 }
 
 #[test]
+fn values_are_padded_as_their_kind_asks_and_small_samples_take_a_byte() {
+    let eight = Picture::new((3, 1), 8, Polarity::Monochrome2, vec![0, 7, 255]).unwrap();
+    let mut writer = Writer::default();
+    writer.text(Attribute::PatientName, "ODD");
+    let file = writer.finish("1.2", "1.2.3", &eight);
+    for (attribute, padded) in [(Attribute::PatientName, b"ODD ".as_slice()), (Attribute::SOPInstanceUID, b"1.2.3\0")] {
+        assert!(file[find(&file, attribute) + 8..].starts_with(padded), "{attribute}");
+    }
+    let decoded = decode(&file, PIXELS_MAX).unwrap();
+    assert_eq!((decoded.picture, decoded.elements.unwrap().number(Attribute::BitsAllocated)), (eight, Some(8)));
+}
+
+#[test]
 fn implicit_little_endian_written_by_another_is_read() {
     let (phantom, file) = film();
     let explicit = dicom_object::from_reader(file.as_slice()).unwrap();
@@ -92,8 +105,32 @@ fn implicit_little_endian_written_by_another_is_read() {
 }
 
 #[test]
+fn samples_are_taken_from_the_bits_that_are_stored() {
+    for (bits, stored, high, shift) in [(12, 12, 11, 0), (12, 12, 15, 4), (12, 9, 12, 4), (8, 8, 7, 0), (8, 6, 6, 1)] {
+        let samples = vec![0, 1, 2, 3, 33, 44, 55, (1 << stored) - 1];
+        let around = !(u16::MAX >> (16 - stored) << shift);
+        let raw = samples.iter().map(|sample| sample << shift | around).collect::<Vec<u16>>();
+        let mut file = Writer::default().finish(
+            "1.2",
+            "1.2.3",
+            &Picture::new((4, 2), bits, Polarity::Monochrome2, vec![0; 8]).expect("eight samples"),
+        );
+        set(&mut file, Attribute::BitsStored, stored);
+        set(&mut file, Attribute::HighBit, high);
+        let at = find(&file, Attribute::PixelData) + 12;
+        let bytes: Vec<u8> = match bits {
+            8 => raw.iter().map(|sample| *sample as u8).collect(),
+            _ => raw.iter().flat_map(|sample| sample.to_le_bytes()).collect(),
+        };
+        file[at..].copy_from_slice(&bytes);
+        let decoded = decode(&file, PIXELS_MAX).unwrap().picture;
+        assert_eq!((decoded.samples(), decoded.bits()), (samples.as_slice(), stored), "{bits} {stored} {high}");
+    }
+}
+
+#[test]
 fn png_keeps_every_sample() {
-    for (bits, shift) in [(8, 0), (16, 0), (12, 4)] {
+    for (bits, shift) in [(8, 0), (6, 2), (16, 0), (12, 4)] {
         let samples = [0, 1, 200, 255].map(|sample: u16| sample.min(u16::MAX >> (16 - bits))).to_vec();
         let picture = Picture::new((2, 2), bits, Polarity::Monochrome2, samples.clone()).unwrap();
         let file = encode_grey(&picture);
@@ -101,6 +138,8 @@ fn png_keeps_every_sample() {
         assert_eq!(decoded.picture.samples(), samples.iter().map(|sample| sample << shift).collect::<Vec<_>>());
         assert_eq!(decoded.format, Format::Png);
     }
+    let inverted = Picture::new((2, 1), 8, Polarity::Monochrome1, vec![0, 200]).unwrap();
+    assert_eq!(decode(&encode_grey(&inverted), PIXELS_MAX).unwrap().picture.samples(), [255, 55]);
 }
 
 #[test]
@@ -183,6 +222,14 @@ fn sequences_are_skipped_and_bounded() {
     let nested = |depth: usize| [open.repeat(depth), close.repeat(depth)].concat();
     assert_eq!(decode(&with(&nested(1)), PIXELS_MAX).unwrap().picture, small());
     assert_eq!(decode(&with(&nested(16)), PIXELS_MAX).unwrap().picture, small());
+    // One item says its length, and holds an element.
+    let item = [0xFE, 0xFF, 0, 0xE0, 10, 0, 0, 0, 8, 0, 0x50, 0x11, b'C', b'S', 2, 0, b'A', b'B'];
+    assert_eq!(decode(&with(&[&open[..12], &item, &close[8..]].concat()), PIXELS_MAX).unwrap().picture, small());
+    // What is of unknown representation holds elements without one.
+    let unknown = [9, 0, 1, 0x10, b'U', b'N', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF];
+    let bare = [9, 0, 2, 0x10, 2, 0, 0, 0, b'A', b'B'];
+    let of_unknown = [&unknown, &open[12..], &bare, &close[..]].concat();
+    assert_eq!(decode(&with(&of_unknown), PIXELS_MAX).unwrap().picture, small());
     let error = decode(&with(&nested(5_000)), PIXELS_MAX).unwrap_err();
     assert_eq!(error, Error::Dicom(dicom::Error::TooDeep));
     let error = decode(&with(&open), PIXELS_MAX).unwrap_err();
@@ -244,6 +291,15 @@ fn jpeg_is_read_alone_and_in_fragments_of_a_dicom_file() {
     let decoded = decode(&file, PIXELS_MAX).unwrap();
     assert_eq!(decoded.picture.samples(), alone.samples());
     assert_eq!(decoded.picture.polarity(), Polarity::Monochrome1);
+    let open = [0xFE, 0xFF, 0x00, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF];
+    let at = find(&file, Attribute::PixelData) + 12;
+    let error = decode(&[&file[..at], &open, &file[at + 8..]].concat(), PIXELS_MAX).unwrap_err();
+    assert!(matches!(error, Error::Dicom(dicom::Error::NoItem { .. })), "{error}");
+    let mut contrary = written(|_| {});
+    contrary.truncate(find(&contrary, Attribute::PixelData) + 8);
+    contrary.extend(&file[at - 4..]);
+    let error = decode(&contrary, PIXELS_MAX).unwrap_err().to_string();
+    assert!(error.contains("contradicts"), "{error}");
     let error = decode(&inside(17), PIXELS_MAX).unwrap_err();
     assert_eq!(error, Error::OtherSize { found: (16, 8), declared: (17, 8) });
     assert!(decode(&file[..file.len() - 60], PIXELS_MAX).is_err());
