@@ -254,7 +254,7 @@ fn a_folder_is_deployed_again_at_each_change_and_a_broken_build_changes_nothing(
     assert_eq!(call().body, "Hello, world!\n");
 
     build(folder.path(), b"\0asm\x0d\0\x01\0 and then nothing that compiles");
-    dev.says("the revision before it goes on serving");
+    dev.says("what served before goes on serving");
     assert_eq!(call().body, "Hello, world!\n");
 
     build(folder.path(), &guest("guests/count.wasm"));
