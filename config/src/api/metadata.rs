@@ -12,6 +12,9 @@ const DNS_1035: &str = "a DNS-1035 label must consist of lower case alphanumeric
 const QUALIFIED_NAME: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
+/// Knative's label that keeps a function off the public address.
+const VISIBILITY: &str = "networking.knative.dev/visibility";
+
 /// What is wrong with the name, labels and annotations of an object that is about to be stored.
 pub fn validate(kind: &Kind, object: &Value) -> Vec<FieldError> {
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
@@ -28,6 +31,11 @@ pub fn validate(kind: &Kind, object: &Value) -> Vec<FieldError> {
         }
     }
     errors.extend(labels_and_annotations(&object["metadata"], "metadata"));
+    let visibility = object["metadata"]["labels"][VISIBILITY].as_str();
+    if let (SERVING, Some(value)) = (kind.group, visibility) {
+        let why = "addresses that only the cluster can reach are not here yet: the function would be public";
+        errors.push(FieldError::invalid_because(value, &keyed("metadata.labels", VISIBILITY), why));
+    }
     errors
 }
 

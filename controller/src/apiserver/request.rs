@@ -50,6 +50,17 @@ pub(crate) fn check_dry_run(asked: &str) -> Result<(), Failure> {
     Err(Failure::invalid_option(format!("dryRun: Unsupported value: {asked:?}: supported values: \"All\"")))
 }
 
+/// Refuses a strictness that is not known: who misspelt `Strict` wants to hear of unknown fields.
+fn check_field_validation(asked: &str) -> Result<(), Failure> {
+    if matches!(asked, "" | "Ignore" | "Warn" | "Strict") {
+        return Ok(());
+    }
+    let supported = r#""Ignore", "Warn", "Strict""#;
+    Err(Failure::invalid_option(format!(
+        "fieldValidation: Unsupported value: {asked:?}: supported values: {supported}"
+    )))
+}
+
 impl Request {
     /// Reads the head of a request about objects; the body is put in later.
     pub(crate) fn read(head: &Parts) -> Result<Self, Failure> {
@@ -82,6 +93,7 @@ impl Request {
         }
         let query = Query::parse(head.uri.query().unwrap_or(""));
         check_dry_run(query.get("dryRun"))?;
+        check_field_validation(query.get("fieldValidation"))?;
         let verb = verb(&head.method, name, &query)?;
         Ok(Self {
             resource,

@@ -168,6 +168,11 @@ fn names_labels_and_annotations() {
             "invalid key name \"fnctl.dev/cpu\": metadata.annotations...",
         ),
     ]);
+    let mut hidden = named("a", json!({}));
+    hidden["metadata"]["labels"] = json!({"networking.knative.dev/visibility": "cluster-local"});
+    let refused =
+        "invalid value: cluster-local: metadata.labels[networking.knative.dev/visibility]\naddresses that only...";
+    check([("ksvc", hidden, refused)]);
 }
 
 #[test]

@@ -34,6 +34,7 @@ async fn refusals() {
             r#"unknown field \"spec.template.spec.containers[0].envv\" (did you mean \"env\"?)"#,
         ),
         ("POST", &strict, wrong, 422, "must be of type array"),
+        ("POST", &format!("{SERVICES}?fieldValidation=strict"), service("a", "i"), 422, "supported values"),
         ("POST", &maps, config_map("there", json!({})), 409, "already exists"),
         ("POST", &maps, config_map("Upper_Case", json!({})), 422, "metadata.name"),
         ("POST", &maps, config_map("", json!({})), 422, "metadata.name"),
@@ -212,6 +213,11 @@ async fn namespaces_go_one_by_one_and_the_default_stays() {
     let (_, list) = call(&api, "GET", namespaces, Value::Null).await;
     let names: Vec<_> = list["items"].as_array().into_iter().flatten().map(|item| &item["metadata"]["name"]).collect();
     assert_eq!(names, ["default"]);
+    let label = |namespace: &Value| namespace["metadata"]["labels"]["kubernetes.io/metadata.name"].clone();
+    let made = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "made"}});
+    let (_, posted) = call(&api, "POST", namespaces, made.clone()).await;
+    let (_, replaced) = call(&api, "PUT", "/api/v1/namespaces/made", made).await;
+    assert_eq!([label(&posted), label(&replaced)], ["made", "made"], "selectors choose it by its name");
     let (_, core) = call(&api, "GET", "/api/v1", Value::Null).await;
     let verbs = |plural: &str| {
         core["resources"].as_array().unwrap().iter().find(|r| r["name"] == plural).unwrap()["verbs"].to_string()

@@ -221,6 +221,7 @@ fn settle(request: &Request, old: &Value, new: &mut Value) {
     }
     if request.resource.is_namespace() {
         put(new, "spec", old.get("spec").cloned());
+        create::label_namespace(new);
     }
     let (was, is) = (&old["metadata"], &mut new["metadata"]);
     for field in [

@@ -74,6 +74,7 @@ pub(super) fn begin(request: &Request, new: &mut Value) {
     if request.resource.is_namespace() {
         new["status"] = json!({"phase": "Active"});
         new["spec"] = json!({"finalizers": ["kubernetes"]});
+        label_namespace(new);
     }
     let Some(metadata) = new["metadata"].as_object_mut() else { return };
     for field in ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"] {
@@ -86,6 +87,16 @@ pub(super) fn begin(request: &Request, new: &mut Value) {
     metadata.insert("creationTimestamp".to_owned(), json!(now()));
     if !kind.built_in {
         metadata.insert("generation".to_owned(), json!(1));
+    }
+}
+
+/// A namespace has its name as a label too, so that selectors can choose it.
+pub(super) fn label_namespace(namespace: &mut Value) {
+    let name = namespace["metadata"]["name"].clone();
+    if let Some(metadata) = namespace["metadata"].as_object_mut()
+        && let Some(labels) = metadata.entry("labels").or_insert_with(|| json!({})).as_object_mut()
+    {
+        labels.insert("kubernetes.io/metadata.name".to_owned(), name);
     }
 }
 
