@@ -244,6 +244,9 @@ pub const DISPATCH_READ_BYTES: usize = 4 << 20;
 pub const CURSOR_FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 /// Acknowledgements after which cursors are saved before [`CURSOR_FLUSH_INTERVAL`] is over.
 pub const CURSOR_FLUSH_ACKS: usize = 1_000;
+/// Deliveries of one broker that read from the disk, or note there what came of an attempt, at once. Above it: they wait in
+/// order. The state has one writer, so that more of them would only hold threads, and the memory of threads.
+pub const DELIVERY_DISK_TURNS_MAX: usize = 8;
 /// Wait of a dispatcher whose log or state failed, before it tries again.
 pub const DISPATCH_PAUSE: Duration = Duration::from_secs(1);
 /// Events that a node keeps parked, in bytes. At it nothing more is parked: exhausted events wait at their triggers, whose

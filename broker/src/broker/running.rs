@@ -8,10 +8,11 @@ use crate::log::segment::{self, SegmentLog};
 use crate::log::{EventLog, Position};
 use crate::state::Generation;
 use crate::why::Notes;
+use fnctl_config::limits::DELIVERY_DISK_TURNS_MAX;
 use fnctl_config::snapshot::{Broker, ObjectKey};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 #[derive(Debug)]
@@ -64,6 +65,7 @@ impl Running {
             counts: Arc::new(Counts::default()),
             deliver: Arc::clone(&shared.deliver),
             unsure_before,
+            turns: Arc::new(Semaphore::new(DELIVERY_DISK_TURNS_MAX)),
         };
         let (dispatcher, commands) = Dispatcher::new(stores.clone());
         let stop = watch::Sender::new(false);

@@ -355,6 +355,25 @@ async fn what_no_attempt_can_help_is_parked_after_one() {
     }
 }
 
+/// An outage makes many deliveries note what came of them at once: they do so in turns, and hold no thread meanwhile.
+#[tokio::test(start_paused = true)]
+async fn what_came_of_attempts_is_noted_in_turns() {
+    let node = Node::new(LogChoice::Memory, &[("a", &[Step::Status(503), Step::Status(400)])]).await;
+    node.add(trigger("a", "x")).await;
+    let turns = Arc::clone(&node.brokers.shared.running(&key("main")).unwrap().stores.turns);
+    let all = turns.acquire_many(u32::try_from(turns.available_permits()).unwrap()).await.unwrap();
+    node.send("1", "x").await;
+    node.calls(1).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(node.calls(1).await.len(), 1, "the wait begins once the attempt is noted");
+    drop(all);
+    node.calls(2).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(turns.available_permits(), fnctl_config::limits::DELIVERY_DISK_TURNS_MAX);
+    node.fate("1", "a", Fate::Parked).await;
+    node.brokers.drain().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_room_is_not_an_attempt() {
     let steps = [vec![Step::NotAdmitted; 9], vec![Step::Status(200)]].concat();

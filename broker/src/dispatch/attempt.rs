@@ -18,6 +18,7 @@ use fnctl_config::snapshot::{Delivery, Destination, Trigger};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 /// What an attempt works with; one per broker.
@@ -33,6 +34,8 @@ pub(crate) struct Stores {
     pub(crate) deliver: Arc<dyn Deliver>,
     /// Where the log ended when it was opened after an end without order; nothing after an orderly one.
     pub(crate) unsure_before: Arc<[Position]>,
+    /// Turns of the deliveries that block on the disk; never closed.
+    pub(crate) turns: Arc<Semaphore>,
 }
 
 /// A trigger as its attempts see it.
@@ -112,6 +115,7 @@ impl Work<'_> {
 
     /// The event at this position; `None` if it is gone, a wait if the log cannot say.
     async fn read(&self) -> Result<Option<Arc<Event>>, Instant> {
+        let _turn = self.stores.turns.acquire().await;
         match self.stores.log.read(self.position, 1, 1).await {
             Ok(found) => {
                 let here = found.into_iter().next().filter(|stored| stored.position == self.position);
@@ -259,7 +263,7 @@ impl Work<'_> {
         };
         let mut until = Instant::now() + after;
         let (state, trigger) = (self.stores.state.clone(), self.subscription.trigger.uid.clone());
-        if let Err(error) = super::blocking(move || state.save_retries(&trigger, &[retry])).await {
+        if let Err(error) = self.in_turn(move || state.save_retries(&trigger, &[retry])).await {
             self.complain(&error);
             history.owed = Some(Owed::Attempts);
             until = until.max(Instant::now() + DISPATCH_PAUSE);
@@ -280,7 +284,7 @@ impl Work<'_> {
             parked_at_ms: Timestamp::now().as_millisecond(),
         };
         let (parked, record) = (self.stores.parked.clone(), stored::encode(event));
-        if let Err(error) = super::blocking(move || parked.park(&[(entry, record)])).await {
+        if let Err(error) = self.in_turn(move || parked.park(&[(entry, record)])).await {
             self.complain(&error);
             let pause = if let StateError::ParkedFull { .. } = error { PARKED_PAUSE } else { DISPATCH_PAUSE };
             history.owed = Some(Owed::Park(reason));
@@ -288,6 +292,14 @@ impl Work<'_> {
         }
         self.record(Verdict::Parked, history.attempts, meaning, Replied::Nothing);
         Ended::Settled
+    }
+
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, StateError> + Send + 'static,
+    ) -> Result<T, StateError> {
+        let _turn = self.stores.turns.acquire().await;
+        super::blocking(work).await
     }
 
     fn complain(&self, error: &StateError) {
