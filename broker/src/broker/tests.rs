@@ -359,18 +359,27 @@ async fn what_no_attempt_can_help_is_parked_after_one() {
 #[tokio::test(start_paused = true)]
 async fn what_came_of_attempts_is_noted_in_turns() {
     let node = Node::new(LogChoice::Memory, &[("a", &[Step::Status(503), Step::Status(400)])]).await;
-    node.add(trigger("a", "x")).await;
+    let slow = Delivery { backoff_delay: Duration::from_secs(60), ..delivery(3) };
+    node.add(Trigger { delivery: Some(slow), ..trigger("a", "x") }).await;
     let turns = Arc::clone(&node.brokers.shared.running(&key("main")).unwrap().stores.turns);
-    let all = turns.acquire_many(u32::try_from(turns.available_permits()).unwrap()).await.unwrap();
+    let most = u32::try_from(turns.available_permits()).unwrap();
+    let noted = || node.brokers.shared.state.retries("uid-a").unwrap().len();
+    let all = turns.acquire_many(most).await.unwrap();
     node.send("1", "x").await;
     node.calls(1).await;
     tokio::time::sleep(Duration::from_secs(10)).await;
-    assert_eq!(node.calls(1).await.len(), 1, "the wait begins once the attempt is noted");
+    assert_eq!(noted(), 0, "there is no turn for the note");
     drop(all);
-    node.calls(2).await;
-    tokio::time::sleep(Duration::from_secs(10)).await;
-    assert_eq!(turns.available_permits(), fnctl_config::limits::DELIVERY_DISK_TURNS_MAX);
+    while noted() == 0 {
+        tokio::task::yield_now().await;
+    }
+
+    let all = turns.acquire_many(most).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1_000)).await;
+    assert_eq!(node.calls(1).await.len(), 1, "there is no turn to read the event for its next attempt");
+    drop(all);
     node.fate("1", "a", Fate::Parked).await;
+    assert_eq!(turns.available_permits(), fnctl_config::limits::DELIVERY_DISK_TURNS_MAX);
     node.brokers.drain().await;
 }
 
