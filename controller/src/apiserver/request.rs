@@ -42,23 +42,18 @@ pub(crate) struct Request {
     pub(crate) body: Bytes,
 }
 
-/// Refuses what is neither nothing nor `All`: who asked for a dry run and misspelt it does not want a real one.
+/// Refuses a dry run that is misspelt: who asked for one does not want a real change.
 pub(crate) fn check_dry_run(asked: &str) -> Result<(), Failure> {
-    if matches!(asked, "" | "All") {
-        return Ok(());
-    }
-    Err(Failure::invalid_option(format!("dryRun: Unsupported value: {asked:?}: supported values: \"All\"")))
+    check_option("dryRun", asked, &["All"])
 }
 
-/// Refuses a strictness that is not known: who misspelt `Strict` wants to hear of unknown fields.
-fn check_field_validation(asked: &str) -> Result<(), Failure> {
-    if matches!(asked, "" | "Ignore" | "Warn" | "Strict") {
+/// Refuses a value of an option that is not known, so that a slip of the pen never counts as the default.
+fn check_option(name: &str, asked: &str, supported: &[&str]) -> Result<(), Failure> {
+    if asked.is_empty() || supported.contains(&asked) {
         return Ok(());
     }
-    let supported = r#""Ignore", "Warn", "Strict""#;
-    Err(Failure::invalid_option(format!(
-        "fieldValidation: Unsupported value: {asked:?}: supported values: {supported}"
-    )))
+    let supported = supported.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", ");
+    Err(Failure::invalid_option(format!("{name}: Unsupported value: {asked:?}: supported values: {supported}")))
 }
 
 impl Request {
@@ -93,7 +88,7 @@ impl Request {
         }
         let query = Query::parse(head.uri.query().unwrap_or(""));
         check_dry_run(query.get("dryRun"))?;
-        check_field_validation(query.get("fieldValidation"))?;
+        check_option("fieldValidation", query.get("fieldValidation"), &["Ignore", "Warn", "Strict"])?;
         let verb = verb(&head.method, name, &query)?;
         Ok(Self {
             resource,
