@@ -2,7 +2,7 @@
 
 use super::{Film, Hospital, contents, created, files, instances, results, stems, text};
 use crate::buckets::{self, Objects};
-use crate::harness::{Data, Node, shown};
+use crate::harness::{Data, Node, shown, until};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -131,12 +131,9 @@ fn most_desired(node: &Node) -> u64 {
 
 /// By what the buckets themselves tell: a function's write is told of as any other, and each result was written once.
 fn results_are_written_once(hospital: &Hospital, processed: &Objects) {
-    let written = loop {
-        let written = buckets::events(&hospital.node, "written");
-        if written.len() >= processed.len() {
-            break written;
-        }
-    };
+    let written = until("an event of each result", || {
+        Some(buckets::events(&hospital.node, "written")).filter(|written| written.len() >= processed.len())
+    });
     let mut keys: Vec<_> = written.iter().map(|event| text(&event["subject"])).collect();
     keys.sort_unstable();
     assert_eq!(keys, processed.keys().collect::<Vec<_>>());
