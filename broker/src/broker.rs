@@ -49,6 +49,8 @@ pub struct Options {
     pub log: LogChoice,
     /// Bytes of events that may be parked: `limits::PARKED_BYTES_MAX` but in tests.
     pub parked_bytes_max: u64,
+    /// Bytes of the copies of retrying events: `limits::RETRY_COPIES_BYTES_MAX` but in tests.
+    pub copies_bytes_max: u64,
     /// Delivery to functions of this home.
     pub functions: Arc<dyn Deliver>,
     /// Delivery to any other URL: [`crate::deliver::http::HttpDeliver`].
@@ -77,6 +79,7 @@ struct Shared {
     log: LogChoice,
     state: State,
     parked: Parked,
+    copies_bytes_max: u64,
     refusals: Refusals,
     deliver: Arc<dyn Deliver>,
     running: watch::Sender<BTreeMap<ObjectKey, Arc<Running>>>,
@@ -135,7 +138,7 @@ impl Brokers {
     /// Opens what is kept in the directory, and finishes what a crash left of deletions; no broker runs before it is
     /// applied. Blocks on the file system.
     pub fn open(options: Options) -> Result<Self, StateError> {
-        let Options { vfs, directory, log, parked_bytes_max, functions, uris } = options;
+        let Options { vfs, directory, log, parked_bytes_max, copies_bytes_max, functions, uris } = options;
         let file = directory.join("state.redb");
         vfs.create_directory(&directory)
             .map_err(|source| StateError::File { path: directory.display().to_string(), source })?;
@@ -147,6 +150,7 @@ impl Brokers {
             directory,
             log,
             parked: Parked::new(&state, parked_bytes_max),
+            copies_bytes_max,
             state,
             refusals: Refusals::default(),
             deliver: Arc::new(Router { functions, brokers: Arc::new(local::ToBroker(brokers.clone())), uris }),

@@ -2,8 +2,7 @@
 //! One redb file on the [`Vfs`] port. All calls block: from async code use `tokio::task::spawn_blocking`.
 //!
 //! Every commit is durable when it returns. What may be late is up to the caller: cursors are saved every second or
-//! 1,000 acknowledgements (a lost save is a redelivery), attempts before the wait for the next one begins (else an event
-//! that kills the process would be tried for ever).
+//! 1,000 acknowledgements (a lost save is a redelivery), attempts before the wait for the next one begins.
 
 use crate::cursor::Cursor;
 use crate::log::Position;
@@ -20,16 +19,18 @@ use std::sync::Arc;
 mod backend;
 mod database;
 mod gone;
+mod retries;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use database::Redo;
+pub use retries::{History, Kept, Retry};
 
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 const TRIGGERS: TableDefinition<&str, &[u8]> = TableDefinition::new("triggers");
 const CURSORS: TableDefinition<&str, &[u8]> = TableDefinition::new("cursors");
-const RETRIES: TableDefinition<(&str, [u8; 12]), &[u8]> = TableDefinition::new("retries");
-const FORMAT: u64 = 1;
+/// The second one has copies of retrying events.
+const FORMAT: u64 = 2;
 
 /// The store. Clones share it.
 #[derive(Clone, Debug)]
@@ -82,19 +83,6 @@ pub struct CursorSave {
     pub cursor: Cursor,
 }
 
-/// An event that failed and is to be tried again.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Retry {
-    /// Which event.
-    pub position: Position,
-    /// Attempts made so far.
-    pub attempts: u32,
-    /// When the next one is due, in milliseconds since 1970.
-    pub next_at_ms: i64,
-    /// What the last one ended with.
-    pub last_error: String,
-}
-
 impl State {
     /// Opens the file, making it where there is none. A file that was being made when the power went is made again.
     pub fn open(vfs: &Arc<dyn Vfs>, path: &Path) -> Result<Self, StateError> {
@@ -118,7 +106,7 @@ impl State {
             transaction.open_table(META)?.insert("format", FORMAT)?;
             transaction.open_table(TRIGGERS)?;
             transaction.open_table(CURSORS)?;
-            transaction.open_table(RETRIES)?;
+            retries::make_tables(transaction)?;
             crate::parked::make_tables(transaction)
         })?;
         Ok(state)
@@ -154,7 +142,7 @@ impl State {
             let mut known = known.unwrap_or_default();
             if !same_log {
                 known = SavedTrigger { broker: broker.to_owned(), ..SavedTrigger::default() };
-                clear_retries(transaction, trigger)?;
+                retries::clear(transaction, trigger)?;
             }
             known.deleted_at_ms = None;
             let owned = SavedCursor { epoch, cursor };
@@ -221,35 +209,9 @@ impl State {
                     _ => refused.push(save.trigger.clone()),
                 }
             }
-            let mut retries = transaction.open_table(RETRIES)?;
-            for (trigger, position) in settled {
-                retries.remove((trigger.as_str(), position.to_key()))?;
-            }
+            retries::settle(transaction, settled)?;
             Ok(refused)
         })
-    }
-
-    /// Saves the attempts of events that will be tried again: durable before the wait for the next attempt begins.
-    pub fn save_retries(&self, trigger: &str, retries: &[Retry]) -> Result<(), StateError> {
-        self.write(|transaction| {
-            let mut table = transaction.open_table(RETRIES)?;
-            for retry in retries {
-                let value = serde_json::to_vec(retry).map_err(|error| damaged("retries", trigger, &error))?;
-                table.insert((trigger, retry.position.to_key()), value.as_slice())?;
-            }
-            Ok(())
-        })
-    }
-
-    /// The events of a trigger that wait for another attempt, by position.
-    pub fn retries(&self, trigger: &str) -> Result<Vec<Retry>, StateError> {
-        let transaction = self.read()?;
-        let table = transaction.open_table(RETRIES)?;
-        let mut found = Vec::new();
-        for entry in table.range((trigger, [0; 12])..=(trigger, [0xff; 12]))? {
-            found.push(parse("retries", trigger, entry?.1.value())?);
-        }
-        Ok(found)
     }
 
     /// Marks a deleted trigger; its record stays for a grace period, so that a trigger taken away by mistake, and what
@@ -276,7 +238,7 @@ impl State {
             for uid in &gone {
                 transaction.open_table(TRIGGERS)?.remove(uid.as_str())?;
                 transaction.open_table(CURSORS)?.remove(uid.as_str())?;
-                clear_retries(transaction, uid)?;
+                retries::clear(transaction, uid)?;
             }
             Ok(gone)
         })
@@ -331,12 +293,6 @@ fn load(
     let known = fetch(&transaction.open_table(TRIGGERS)?, "triggers", trigger)?;
     let owned = fetch(&transaction.open_table(CURSORS)?, "cursors", trigger)?;
     Ok((known, owned))
-}
-
-fn clear_retries(transaction: &WriteTransaction, trigger: &str) -> Result<(), StateError> {
-    let mut table = transaction.open_table(RETRIES)?;
-    table.retain_in((trigger, [0; 12])..=(trigger, [0xff; 12]), |_, _| false)?;
-    Ok(())
 }
 
 type Rows<'transaction> = redb::Table<'transaction, &'static str, &'static [u8]>;
@@ -410,6 +366,12 @@ pub enum StateError {
          trigger a dead-letter sink"
     )]
     ParkedFull {
+        /// The limit.
+        bytes_max: u64,
+    },
+    /// The copies of retrying events are at their limit: nothing was saved.
+    #[error("the copies of events that are tried again take {bytes_max} bytes, which is the limit")]
+    RetriesFull {
         /// The limit.
         bytes_max: u64,
     },

@@ -152,7 +152,7 @@ pub(crate) fn explain(facts: Facts<'_>) -> TriggerWhy {
         }
     }
     // The words of the last failure are kept over a restart; there may be an attempt after it already.
-    let kept = facts.retry.map(|retry| (retry.attempts, retry.last_error));
+    let kept = facts.retry.map(|retry| (retry.history.attempts, retry.history.error));
     if let Some((number, error)) = kept.or(facts.parked.map(|entry| (entry.attempts, entry.last_error)))
         && let Some((_, failed)) = attempts.iter_mut().rev().find(|(attempt, _)| *attempt == number)
     {
@@ -196,7 +196,9 @@ fn fate(facts: &Facts<'_>) -> (Fate, String) {
             Verdict::Delivered => (Fate::Delivered, format!("{}; {}", explained.reason, status(last))),
             Verdict::Redriven => (Fate::Delivered, "it was sent again by hand and taken".to_owned()),
             Verdict::Retrying => match &facts.retry {
-                Some(retry) => (Fate::Retrying, format!("attempt {} failed: {}", retry.attempts, retry.last_error)),
+                Some(retry) => {
+                    (Fate::Retrying, format!("attempt {} failed: {}", retry.history.attempts, retry.history.error))
+                }
                 None => (Fate::Retrying, format!("attempt {} failed: {}", last.attempt, status(last))),
             },
             Verdict::DeadLettered => {
@@ -207,7 +209,7 @@ fn fate(facts: &Facts<'_>) -> (Fate, String) {
         },
         None if facts.parked.is_some() => (Fate::Parked, parked(facts)),
         None if facts.retry.is_some() => {
-            (Fate::Retrying, facts.retry.as_ref().map(|retry| retry.last_error.clone()).unwrap_or_default())
+            (Fate::Retrying, facts.retry.as_ref().map(|retry| retry.history.error.clone()).unwrap_or_default())
         }
         None if facts.record.cursor.is_done(facts.position) => {
             (Fate::Delivered, format!("{}; the outcome's record was lost in a crash", explained.reason))

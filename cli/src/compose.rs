@@ -24,7 +24,7 @@ use fnctl_broker::key_values::{KeyValues, Options as KeyValueOptions};
 use fnctl_broker::source::bucket::BucketSources;
 use fnctl_broker::vfs::Vfs;
 use fnctl_broker::vfs::disk::Disk;
-use fnctl_config::limits::PARKED_BYTES_MAX;
+use fnctl_config::limits::{PARKED_BYTES_MAX, RETRY_COPIES_BYTES_MAX};
 use fnctl_config::node::{self, LogChoice as LogSetting};
 use fnctl_config::snapshot::Change;
 use fnctl_controller::apiserver::store::Place;
@@ -223,6 +223,7 @@ fn open_brokers(
         directory,
         log,
         parked_bytes_max: PARKED_BYTES_MAX,
+        copies_bytes_max: RETRY_COPIES_BYTES_MAX,
         functions: Arc::new(deliver::Functions(activator.clone())),
         uris: Arc::new(uris),
     })

@@ -234,8 +234,16 @@ pub const DELIVERIES_IN_FLIGHT_MAX: usize = 64;
 pub const TRIGGER_BACKLOG_MAX: usize = 512;
 /// Bytes of the events that one trigger has read ahead. Above it: as [`TRIGGER_BACKLOG_MAX`].
 pub const TRIGGER_BACKLOG_BYTES_MAX: usize = 8 << 20;
-/// Events of one trigger that wait for another attempt. Above it: the trigger takes no further ones until some end.
+/// Events of one trigger that wait, in the log, for another attempt or for room. Above it: the trigger takes no further ones
+/// until some end.
 pub const TRIGGER_RETRIES_MAX: usize = 1_000;
+/// Those of them that failed and leave no room for others. Above it: an event that fails is copied into the state, and its
+/// trigger and the log go on without it, as [`TRIGGER_COPIES_MAX`] and [`RETRY_COPIES_BYTES_MAX`] allow.
+pub const TRIGGER_RETRIES_IN_LOG_MAX: usize = TRIGGER_RETRIES_MAX / 2;
+/// Copies of one trigger's retrying events: a hundred bytes of memory each. Above it: they wait in the log.
+pub const TRIGGER_COPIES_MAX: usize = 100_000;
+/// Copies of retrying events that a node keeps, in bytes. Above it: they wait in the log.
+pub const RETRY_COPIES_BYTES_MAX: u64 = 1 << 30;
 /// Records that the dispatcher takes from the log at once.
 pub const DISPATCH_READ_RECORDS: usize = 256;
 /// Bytes that the dispatcher takes from the log at once, about.

@@ -229,7 +229,7 @@ async fn explain(
                 position,
                 event: &event,
                 outcomes: own,
-                retry: shared.state.retries(&uid)?.into_iter().find(|retry| retry.position == position),
+                retry: shared.state.retry(&uid, position)?,
                 parked: parked(&shared, &uid, &record, position)?,
                 notes: running.stores.notes.of(&uid, position),
                 record: &record,

@@ -60,6 +60,7 @@ impl Running {
             log,
             state: shared.state.clone(),
             parked: shared.parked.clone(),
+            copies_bytes_max: shared.copies_bytes_max,
             ledger,
             notes: Arc::new(Notes::default()),
             counts: Arc::new(Counts::default()),

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 mod gone;
+mod retries;
 mod storage;
 
 /// Answers by the path of the subscriber, one script entry per attempt, the last one for ever.
@@ -175,6 +176,7 @@ impl Node {
             directory: directory.path().to_owned(),
             log: LogChoice::Memory,
             parked_bytes_max: fnctl_config::limits::PARKED_BYTES_MAX,
+            copies_bytes_max: fnctl_config::limits::RETRY_COPIES_BYTES_MAX,
             functions: deliver.clone(),
             uris: deliver.clone(),
         };

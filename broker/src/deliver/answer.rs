@@ -10,6 +10,7 @@ use ::http::header::RETRY_AFTER;
 use bytes::Bytes;
 use fnctl_config::limits::ERROR_DATA_BYTES_MAX;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Status that stands for an answer which is a 2xx but not a valid one; Knative's.
@@ -25,7 +26,8 @@ pub enum Strictness {
 }
 
 /// What is to be said of an attempt beside its status. It is what the ledger keeps of the words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Remark {
     /// Nothing.
     #[default]

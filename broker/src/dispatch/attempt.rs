@@ -1,18 +1,19 @@
 //! One attempt and all that must be durable before it counts: the reply in the log, the attempt in the state, the copy
 //! in the parked store.
 
-use super::lane::{Ended, History, Item, Owed};
+use super::lane::{Apart, Ended, Item, Owed};
 use crate::deliver::answer::{self, Meaning, Strictness};
 use crate::deliver::{Deliver, Parcel};
 use crate::event::{Event, TTL, Value, stored};
 use crate::ledger::{Before, Ledger, Outcome, Replied, Verdict};
-use crate::log::{AppendError, EventLog, Position};
+use crate::log::{AppendError, EventLog, Position, ReadError};
 use crate::parked::{Entry, Parked, Reason};
 use crate::retry::{self, Next};
-use crate::state::{Retry, State, StateError};
+use crate::state::{History, Kept, Retry, State, StateError};
 use crate::why::{Note, Notes};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use fnctl_config::limits::{BROKER_TTL, DISPATCH_PAUSE, PARKED_PAUSE};
 use fnctl_config::snapshot::{Delivery, Destination, Trigger};
 use jiff::Timestamp;
@@ -28,6 +29,8 @@ pub(crate) struct Stores {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) state: State,
     pub(crate) parked: Parked,
+    /// Room for copies of retrying events, in bytes.
+    pub(crate) copies_bytes_max: u64,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) notes: Arc<Notes>,
     pub(crate) counts: Arc<super::Counts>,
@@ -57,7 +60,7 @@ pub(super) struct Finished {
 pub(super) async fn attempt(stores: Stores, subscription: Subscription, item: Item) -> Finished {
     let trigger_uid = subscription.trigger.uid.clone();
     let position = item.position;
-    let work = Work { stores: &stores, subscription: &subscription, position };
+    let work = Work { stores: &stores, subscription: &subscription, position, apart: item.apart };
     let ended = work.run(item).await;
     Finished { trigger_uid, position, ended }
 }
@@ -69,7 +72,7 @@ pub(crate) async fn redrive(
     position: Position,
     event: Event,
 ) -> Result<(), String> {
-    let work = Work { stores, subscription, position };
+    let work = Work { stores, subscription, position, apart: Apart::No };
     let event = Arc::new(event);
     let subscriber = &subscription.trigger.subscriber;
     let meaning = work.carry(outbound(&event, subscriber), subscriber).await;
@@ -86,44 +89,67 @@ struct Work<'a> {
     stores: &'a Stores,
     subscription: &'a Subscription,
     position: Position,
+    apart: Apart,
 }
 
 impl Work<'_> {
-    async fn run(&self, mut item: Item) -> Ended {
-        let event = match item.event {
-            Some(event) => event,
-            None => match self.read().await {
-                Ok(Some(event)) => event,
-                Ok(None) => {
-                    self.record(Verdict::Expired, item.history.attempts, None, Replied::Nothing);
+    async fn run(&self, item: Item) -> Ended {
+        let Item { history, owed, .. } = item;
+        let (event, history) = match item.event {
+            Some(event) => (event, history),
+            None => match self.fetch().await {
+                // What is owed is newer than what is saved.
+                Fetched::Event(event, Some(saved)) if owed.is_none() => (event, saved),
+                Fetched::Event(event, _) => (event, history),
+                Fetched::Gone => {
+                    self.record(Verdict::Expired, history.attempts, None, Replied::Nothing);
                     return Ended::Settled;
                 }
-                Err(until) => return Ended::Waits { until, history: item.history },
+                Fetched::Unknown => {
+                    return Ended::Waits { until: Instant::now() + DISPATCH_PAUSE, history, owed };
+                }
             },
         };
-        match item.history.owed.take() {
-            Some(Owed::Park(reason)) => return self.park(&event, item.history, reason, None).await,
-            Some(Owed::Attempts) => return self.again(Duration::ZERO, item.history).await,
+        match owed {
+            Some(Owed::Park(reason)) => return self.park(&event, history, reason, None).await,
+            Some(Owed::Attempts) => return self.again(Duration::ZERO, &event, history).await,
             None => {}
         }
-        match (item.history.dead_letter, &self.subscription.delivery.dead_letter) {
-            (Some(made), Some(sink)) => self.dead_letter(&event, sink, item.history, made).await,
-            (Some(_), None) => self.park(&event, item.history, Reason::Exhausted, None).await,
-            (None, _) => self.subscriber(&event, item.history).await,
+        match (history.dead_letter, &self.subscription.delivery.dead_letter) {
+            (Some(made), Some(sink)) => self.dead_letter(&event, sink, history, made).await,
+            (Some(_), None) => self.park(&event, history, Reason::Exhausted, None).await,
+            (None, _) => self.subscriber(&event, history).await,
         }
     }
 
-    /// The event at this position; `None` if it is gone, a wait if the log cannot say.
-    async fn read(&self) -> Result<Option<Arc<Event>>, Instant> {
-        let _turn = self.stores.turns.acquire().await;
-        match self.stores.log.read(self.position, 1, 1).await {
-            Ok(found) => {
-                let here = found.into_iter().next().filter(|stored| stored.position == self.position);
-                Ok(here.and_then(|found| stored::decode(&found.record).ok()).map(Arc::new))
+    /// The event at this position, from the log or its copy.
+    async fn fetch(&self) -> Fetched {
+        let (record, saved) = match self.apart {
+            Apart::Made => {
+                let (state, uid, position) =
+                    (self.stores.state.clone(), self.subscription.trigger.uid.clone(), self.position);
+                match self.in_turn(move || state.copy(&uid, position)).await {
+                    Ok(Some((retry, record))) => (record, Some(retry.history)),
+                    Ok(None) => return Fetched::Gone,
+                    Err(error) => {
+                        tracing::error!(trigger = %self.subscription.trigger.key, %position, %error, "copy not read, trying again");
+                        return Fetched::Unknown;
+                    }
+                }
             }
-            Err(crate::log::ReadError::Damaged { .. }) => Ok(None),
-            Err(crate::log::ReadError::Failed(_)) => Err(Instant::now() + DISPATCH_PAUSE),
-        }
+            Apart::No | Apart::Wanted => {
+                let _turn = self.stores.turns.acquire().await;
+                match self.stores.log.read(self.position, 1, 1).await {
+                    Ok(found) => match found.into_iter().next().filter(|stored| stored.position == self.position) {
+                        Some(stored) => (stored.record, None),
+                        None => return Fetched::Gone,
+                    },
+                    Err(ReadError::Damaged { .. }) => return Fetched::Gone,
+                    Err(ReadError::Failed(_)) => return Fetched::Unknown,
+                }
+            }
+        };
+        stored::decode(&record).map_or(Fetched::Gone, |event| Fetched::Event(Arc::new(event), saved))
     }
 
     async fn subscriber(&self, event: &Arc<Event>, mut history: History) -> Ended {
@@ -133,7 +159,7 @@ impl Work<'_> {
         let attempt = history.attempts + 1;
         let next = retry::next(meaning.ended, attempt, &self.subscription.delivery, 0.0);
         if let Next::Wait { after } = next {
-            return Ended::Waits { until: Instant::now() + after, history };
+            return Ended::Waits { until: Instant::now() + after, history, owed: None };
         }
         history.attempts = attempt;
         if next == Next::Done {
@@ -150,11 +176,11 @@ impl Work<'_> {
             _ => None,
         };
         history.error = meaning.note.clone().unwrap_or_default();
-        history.data = meaning.error_data.clone();
+        history.data = BASE64_STANDARD.encode(&meaning.error_data);
         match next {
             Next::Again { after } => {
                 self.record(Verdict::Retrying, attempt, Some(&meaning), Replied::Nothing);
-                self.again(after, history).await
+                self.again(after, event, history).await
             }
             Next::DeadLetter => match &self.subscription.delivery.dead_letter {
                 Some(sink) => {
@@ -188,12 +214,16 @@ impl Work<'_> {
                 Ended::Settled
             }
             Next::Wait { after } => {
-                history.dead_letter = Some(made);
-                Ended::Waits { until: Instant::now() + after, history }
+                let before = history.dead_letter.replace(made);
+                match before {
+                    // That the subscriber's attempts are used up is saved once.
+                    None => self.again(after, event, history).await,
+                    Some(_) => Ended::Waits { until: Instant::now() + after, history, owed: None },
+                }
             }
             Next::Again { after } => {
                 history.dead_letter = Some(made + 1);
-                self.again(after, history).await
+                self.again(after, event, history).await
             }
             Next::Park | Next::DeadLetter => {
                 let note = meaning.note.unwrap_or_default();
@@ -251,28 +281,32 @@ impl Work<'_> {
         }
     }
 
-    /// Saves the attempt before its wait begins.
-    async fn again(&self, after: Duration, mut history: History) -> Ended {
+    /// Saves the attempt before its wait begins, and the event where too many wait in the log.
+    async fn again(&self, after: Duration, event: &Event, history: History) -> Ended {
+        let after_ms = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
         let retry = Retry {
             position: self.position,
-            attempts: history.attempts,
-            next_at_ms: Timestamp::now()
-                .as_millisecond()
-                .saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX)),
-            last_error: history.error.clone(),
+            history: history.clone(),
+            next_at_ms: Timestamp::now().as_millisecond().saturating_add(after_ms),
+            kept: if self.apart == Apart::Made { Kept::Copy } else { Kept::Log },
         };
-        let mut until = Instant::now() + after;
+        let until = Instant::now() + after;
+        let copy = (self.apart == Apart::Wanted).then(|| stored::encode(event));
         let (state, trigger) = (self.stores.state.clone(), self.subscription.trigger.uid.clone());
-        if let Err(error) = self.in_turn(move || state.save_retries(&trigger, &[retry])).await {
-            self.complain(&error);
-            history.owed = Some(Owed::Attempts);
-            until = until.max(Instant::now() + DISPATCH_PAUSE);
+        let bytes_max = self.stores.copies_bytes_max;
+        match self.in_turn(move || save(&state, &trigger, retry, copy, bytes_max)).await {
+            Ok(Kept::Copy) => Ended::Copied { until },
+            Ok(Kept::Log) => Ended::Waits { until, history, owed: None },
+            Err(error) => {
+                self.complain(&error);
+                let until = until.max(Instant::now() + DISPATCH_PAUSE);
+                Ended::Waits { until, history, owed: Some(Owed::Attempts) }
+            }
         }
-        Ended::Waits { until, history }
     }
 
     /// Keeps the event apart, so that the trigger can go on. Until there is room for it, it waits where it is.
-    async fn park(&self, event: &Event, mut history: History, reason: Reason, meaning: Option<&Meaning>) -> Ended {
+    async fn park(&self, event: &Event, history: History, reason: Reason, meaning: Option<&Meaning>) -> Ended {
         let entry = Entry {
             broker: self.stores.broker_uid.clone(),
             trigger: self.subscription.trigger.uid.clone(),
@@ -287,8 +321,7 @@ impl Work<'_> {
         if let Err(error) = self.in_turn(move || parked.park(&[(entry, record)])).await {
             self.complain(&error);
             let pause = if let StateError::ParkedFull { .. } = error { PARKED_PAUSE } else { DISPATCH_PAUSE };
-            history.owed = Some(Owed::Park(reason));
-            return Ended::Waits { until: Instant::now() + pause, history };
+            return Ended::Waits { until: Instant::now() + pause, history, owed: Some(Owed::Park(reason)) };
         }
         self.record(Verdict::Parked, history.attempts, meaning, Replied::Nothing);
         Ended::Settled
@@ -314,8 +347,8 @@ impl Work<'_> {
         if let Some(code) = history.code {
             marked.mark("knativeerrorcode", Value::Integer(i32::from(code)));
         }
-        let data = if history.data.is_empty() { history.error.as_bytes() } else { &history.data };
-        marked.mark("knativeerrordata", Value::Text(BASE64_STANDARD.encode(data)));
+        let data = if history.data.is_empty() { BASE64_STANDARD.encode(&history.error) } else { history.data.clone() };
+        marked.mark("knativeerrordata", Value::Text(data));
         marked
     }
 
@@ -349,6 +382,35 @@ impl Work<'_> {
             self.stores.notes.add(&self.subscription.trigger.uid, self.position, Note { attempt, text });
         }
     }
+}
+
+/// What there is at a position.
+enum Fetched {
+    /// The event; with its attempts where it is a copy.
+    Event(Arc<Event>, Option<History>),
+    /// Nothing, or nothing that can be read.
+    Gone,
+    /// Nobody can say at this moment.
+    Unknown,
+}
+
+/// Saves an attempt, and a copy of its event if there is room for it. Answers where the event is kept.
+fn save(
+    state: &State,
+    trigger: &str,
+    mut retry: Retry,
+    copy: Option<Bytes>,
+    bytes_max: u64,
+) -> Result<Kept, StateError> {
+    if let Some(copy) = copy {
+        retry.kept = Kept::Copy;
+        match state.save_copy(trigger, &retry, &copy, bytes_max) {
+            Err(StateError::RetriesFull { .. }) => retry.kept = Kept::Log,
+            saved => return saved.map(|()| Kept::Copy),
+        }
+    }
+    let kept = retry.kept;
+    state.save_retries(trigger, &[retry]).map(|()| kept)
 }
 
 /// How many replies may still follow from the event.

@@ -4,16 +4,17 @@
 //! ```text
 //!   cursor.low ── in flight, waiting ── backlog ── scanned ───────▶ log
 //! ```
-//! Everything before `scanned` is done or held here, so the cursor follows from what is held.
+//! Everything before `scanned` is done or held here, so the cursor follows from what is held. Beyond a number of waiting
+//! events those that fail are copied into the state: of them only place and time are held, and the cursor passes them.
 
 use crate::cursor::Cursor;
-use crate::deliver::answer::Remark;
 use crate::event::{Event, PARTITION_KEY};
 use crate::log::Position;
 use crate::parked::Reason;
-use crate::state::Retry;
+use crate::state::{History, Kept, Retry};
 use fnctl_config::limits::{
-    CURSOR_RANGES_MAX, DELIVERIES_IN_FLIGHT_MAX, TRIGGER_BACKLOG_BYTES_MAX, TRIGGER_BACKLOG_MAX, TRIGGER_RETRIES_MAX,
+    CURSOR_RANGES_MAX, DELIVERIES_IN_FLIGHT_MAX, TRIGGER_BACKLOG_BYTES_MAX, TRIGGER_BACKLOG_MAX, TRIGGER_COPIES_MAX,
+    TRIGGER_RETRIES_IN_LOG_MAX, TRIGGER_RETRIES_MAX,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -23,32 +24,25 @@ use tokio::time::Instant;
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) position: Position,
-    /// The event, or nothing where it is to be read from the log again.
+    /// The event, or nothing where it is to be read again.
     pub(super) event: Option<Arc<Event>>,
-    /// Attempts made, and what the last one ended with.
+    pub(super) apart: Apart,
+    /// The attempts made. Of an event with a copy the state knows them, unless something is owed.
     pub(super) history: History,
+    /// What could not be saved yet.
+    pub(super) owed: Option<Owed>,
     key: Option<String>,
 }
 
-/// What is known of the attempts made so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct History {
-    /// To the subscriber.
-    pub(super) attempts: u32,
-    /// To the dead-letter sink; some once the subscriber's are used up.
-    pub(super) dead_letter: Option<u32>,
-    /// The subscriber's last status.
-    pub(super) status: Option<u16>,
-    /// What that answer counts as: its status, or another one where the reply was not valid.
-    pub(super) code: Option<u16>,
-    /// What is to be said of it.
-    pub(super) remark: Remark,
-    /// What the last attempt ended with.
-    pub(super) error: String,
-    /// Begin of the subscriber's last answer.
-    pub(super) data: bytes::Bytes,
-    /// What could not be saved yet.
-    pub(super) owed: Option<Owed>,
+/// Whether the state has a copy of an event, apart from the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Apart {
+    /// No: the log keeps the event until it is settled.
+    No,
+    /// No, and too many events wait already: a copy is to be made if it must be tried again.
+    Wanted,
+    /// Yes; the log may have let the event go.
+    Made,
 }
 
 /// What must be saved before anything else is done for an event: an attempt that is not saved is not made again.
@@ -65,8 +59,10 @@ pub(super) enum Owed {
 pub(super) enum Ended {
     /// Delivered, dead-lettered, parked or expired.
     Settled,
-    /// To be tried again at this time; saved durably if the history has grown.
-    Waits { until: Instant, history: History },
+    /// To be tried again at this time; saved durably if the history has grown, but for what is owed.
+    Waits { until: Instant, history: History, owed: Option<Owed> },
+    /// The same, and all that is known of it is saved together with a copy of the event.
+    Copied { until: Instant },
 }
 
 /// Whether an event was taken.
@@ -91,8 +87,10 @@ pub(super) struct Lane {
     scanned: Vec<Position>,
     backlog: VecDeque<Item>,
     backlog_bytes: usize,
-    in_flight: HashMap<Position, Option<String>>,
+    in_flight: HashMap<Position, Flight>,
     waiting: BTreeMap<Position, Item>,
+    /// Wait too, with a copy in the state.
+    copied: HashSet<Position>,
     due: BTreeSet<(Instant, Position)>,
     busy: HashSet<String>,
     /// Attempts saved before a restart, until their events are read again.
@@ -101,12 +99,18 @@ pub(super) struct Lane {
     is_dirty: bool,
 }
 
+/// What is known of a job that runs.
+#[derive(Debug)]
+struct Flight {
+    key: Option<String>,
+    apart: Apart,
+}
+
 impl Lane {
-    /// A lane that resumes at the cursor.
-    pub(super) fn new(order: Order, cursor: Cursor, saved: Vec<(Retry, Instant)>) -> Self {
-        let history =
-            |retry: Retry| History { attempts: retry.attempts, error: retry.last_error, ..History::default() };
-        let saved = saved.into_iter().map(|(retry, due)| (retry.position, (history(retry), due))).collect();
+    /// A lane that resumes at the cursor. What has a copy is passed: the cursor may be older than the copy.
+    pub(super) fn new(order: Order, mut cursor: Cursor, retries: Vec<(Retry, Instant)>) -> Self {
+        let (copies, saved): (Vec<_>, Vec<_>) = retries.into_iter().partition(|(retry, _)| retry.kept == Kept::Copy);
+        copies.iter().for_each(|(retry, _)| cursor.done(retry.position));
         Self {
             order,
             scanned: cursor.low(),
@@ -115,9 +119,10 @@ impl Lane {
             backlog_bytes: 0,
             in_flight: HashMap::new(),
             waiting: BTreeMap::new(),
-            due: BTreeSet::new(),
+            copied: copies.iter().map(|(retry, _)| retry.position).collect(),
+            due: copies.iter().map(|(retry, due)| (*due, retry.position)).collect(),
             busy: HashSet::new(),
-            saved,
+            saved: saved.into_iter().map(|(retry, due)| (retry.position, (retry.history, due))).collect(),
             settled: Vec::new(),
             is_dirty: false,
         }
@@ -170,7 +175,8 @@ impl Lane {
             Order::ByKey => Some(event.attribute(PARTITION_KEY).map(|key| key.into_owned()).unwrap_or_default()),
         };
         let is_first = self.is_first(key.as_ref());
-        let mut item = Item { position, event: Some(Arc::clone(event)), history: History::default(), key };
+        let event = Some(Arc::clone(event));
+        let mut item = Item { position, event, apart: Apart::No, history: History::default(), owed: None, key };
         match self.saved.remove(&position) {
             Some((history, due)) if due > now && is_first => {
                 item.history = history;
@@ -178,7 +184,7 @@ impl Lane {
             }
             known => {
                 item.history = known.map(|(history, _)| history).unwrap_or_default();
-                self.backlog_bytes += event.size();
+                self.backlog_bytes += size_of(&item);
                 self.backlog.push_back(item);
             }
         }
@@ -229,10 +235,8 @@ impl Lane {
                 break;
             }
             self.due.pop_first();
-            if let Some(item) = self.waiting.remove(&position) {
-                self.in_flight.insert(position, item.key.clone());
-                jobs.push(item);
-            }
+            let item = self.waiting.remove(&position).or_else(|| self.recall(position));
+            jobs.extend(item.map(|item| self.launch(item)));
         }
         let mut place = 0;
         while place < self.backlog.len() && self.in_flight.len() < DELIVERIES_IN_FLIGHT_MAX {
@@ -242,17 +246,36 @@ impl Lane {
                 continue;
             }
             let Some(item) = self.backlog.remove(place) else { break };
-            self.backlog_bytes -= item.event.as_ref().map_or(0, |event| event.size());
+            self.backlog_bytes -= size_of(&item);
             self.busy.extend(item.key.clone());
-            self.in_flight.insert(item.position, item.key.clone());
-            jobs.push(item);
+            jobs.push(self.launch(item));
         }
         jobs
     }
 
+    fn recall(&mut self, position: Position) -> Option<Item> {
+        let (history, owed, key) = Default::default();
+        self.copied.remove(&position).then_some(Item { position, event: None, apart: Apart::Made, history, owed, key })
+    }
+
+    fn launch(&mut self, mut item: Item) -> Item {
+        if item.apart != Apart::Made {
+            item.apart = if self.is_crowded() { Apart::Wanted } else { Apart::No };
+        }
+        self.in_flight.insert(item.position, Flight { key: item.key.clone(), apart: item.apart });
+        item
+    }
+
+    /// Whether an event that fails now is better kept apart. Where there is an order, those behind it could not go anyway.
+    fn is_crowded(&self) -> bool {
+        self.order == Order::Unordered
+            && self.waiting.len() + self.in_flight.len() >= TRIGGER_RETRIES_IN_LOG_MAX
+            && self.copied.len() < TRIGGER_COPIES_MAX
+    }
+
     /// Notes how a job ended.
     pub(super) fn ended(&mut self, position: Position, ended: Ended) {
-        let Some(key) = self.in_flight.remove(&position) else { return };
+        let Some(Flight { key, apart }) = self.in_flight.remove(&position) else { return };
         match ended {
             Ended::Settled => {
                 self.cursor.done(position);
@@ -262,8 +285,16 @@ impl Lane {
                     self.busy.remove(&key);
                 }
             }
+            Ended::Waits { until, history: _, owed: None } if apart == Apart::Made => self.wait_apart(position, until),
             // The event itself is dropped meanwhile and read again, which bounds the memory of waiting events.
-            Ended::Waits { until, history } => self.wait(Item { position, event: None, history, key }, until),
+            Ended::Waits { until, history, owed } => {
+                self.wait(Item { position, event: None, apart, history, owed, key }, until)
+            }
+            Ended::Copied { until } => {
+                self.cursor.done(position);
+                self.is_dirty = true;
+                self.wait_apart(position, until);
+            }
         }
     }
 
@@ -271,6 +302,11 @@ impl Lane {
         self.busy.extend(item.key.clone());
         self.due.insert((until, item.position));
         self.waiting.insert(item.position, item);
+    }
+
+    fn wait_apart(&mut self, position: Position, until: Instant) {
+        self.due.insert((until, position));
+        self.copied.insert(position);
     }
 
     /// When the next waiting event is due, if there is room for it then.
@@ -295,8 +331,13 @@ impl Lane {
     }
 
     pub(super) fn depth(&self) -> Depth {
-        Depth { backlog: self.backlog.len(), in_flight: self.in_flight.len(), waiting: self.waiting.len() }
+        let (backlog, in_flight) = (self.backlog.len(), self.in_flight.len());
+        Depth { backlog, in_flight, waiting: self.waiting.len() + self.copied.len() }
     }
+}
+
+fn size_of(item: &Item) -> usize {
+    item.event.as_ref().map_or(0, |event| event.size())
 }
 
 /// How much a trigger holds at this moment.

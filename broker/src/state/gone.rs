@@ -1,6 +1,6 @@
 //! Brokers that are gone: noted before anything of them is removed, so that a removal that is cut off is finished later.
 
-use super::{CURSORS, SavedTrigger, State, StateError, TRIGGERS, clear_retries, parse};
+use super::{CURSORS, SavedTrigger, State, StateError, TRIGGERS, parse, retries};
 use crate::parked;
 use redb::{ReadableTable as _, TableDefinition, TableError};
 
@@ -55,7 +55,7 @@ impl State {
             for uid in &own {
                 triggers.remove(uid.as_str())?;
                 cursors.remove(uid.as_str())?;
-                clear_retries(transaction, uid)?;
+                retries::clear(transaction, uid)?;
             }
             parked::forget(transaction, broker)?;
             transaction.open_table(GONE)?.remove(broker)?;

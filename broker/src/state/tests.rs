@@ -1,5 +1,7 @@
 use super::*;
+use crate::deliver::answer::Remark;
 use crate::vfs::simulated::Simulated;
+use bytes::Bytes;
 use std::path::PathBuf;
 
 fn at(offset: u64) -> Position {
@@ -11,7 +13,12 @@ fn exact(value: &str) -> Filter {
 }
 
 fn retry(offset: u64, attempts: u32) -> Retry {
-    Retry { position: at(offset), attempts, next_at_ms: 5, last_error: "503".to_owned() }
+    let history = History { attempts, error: "503".to_owned(), ..History::default() };
+    Retry { position: at(offset), history, next_at_ms: 5, kept: Kept::Log }
+}
+
+fn copied(offset: u64, attempts: u32) -> Retry {
+    Retry { kept: Kept::Copy, ..retry(offset, attempts) }
 }
 
 #[test]
@@ -42,6 +49,82 @@ fn retries_are_kept_by_trigger_until_they_are_settled() {
     state.flush(&[], &[("a".to_owned(), at(2)), ("a".to_owned(), at(77))]).unwrap();
     assert_eq!(state.retries("a").unwrap(), [retry(300, 2)]);
     assert_eq!(state.retries("ab").unwrap().len(), 1);
+}
+
+#[test]
+fn copies_are_kept_with_their_attempts_until_they_are_settled() {
+    let state = State::in_memory().unwrap();
+    let event = Bytes::from_static(b"event");
+    let history = History {
+        attempts: 4,
+        dead_letter: Some(1),
+        status: Some(200),
+        code: Some(502),
+        remark: Remark::InvalidReply,
+        error: "no id".to_owned(),
+        data: "eA==".to_owned(),
+    };
+    let whole = Retry { history, ..copied(300, 0) };
+    state.save_copy("a", &whole, &event, 99).unwrap();
+    state.save_retries("a", &[retry(2, 1)]).unwrap();
+    assert_eq!(state.copy("a", at(300)).unwrap(), Some((whole.clone(), event.clone())));
+    assert_eq!(state.copy("a", at(2)).unwrap(), None, "the log has it");
+    assert_eq!((state.copy("b", at(300)).unwrap(), state.retry("b", at(300)).unwrap()), (None, None));
+    assert_eq!(state.retry("a", at(2)).unwrap(), Some(retry(2, 1)));
+    assert_eq!(state.retries("a").unwrap(), [retry(2, 1), whole]);
+    state.save_retries("a", &[copied(300, 5)]).unwrap();
+    assert_eq!(state.copy("a", at(300)).unwrap(), Some((copied(300, 5), event)), "the copy stays");
+    state.flush(&[], &[("a".to_owned(), at(300)), ("b".to_owned(), at(2))]).unwrap();
+    assert_eq!((state.copy("a", at(300)).unwrap(), state.retries("a").unwrap()), (None, vec![retry(2, 1)]));
+}
+
+#[test]
+fn copies_are_bounded_in_bytes() {
+    let state = State::in_memory().unwrap();
+    let save = |trigger: &str, offset, length| {
+        state.save_copy(trigger, &copied(offset, 1), &Bytes::from(vec![b'x'; length]), 10)
+    };
+    let full = |saved: Result<(), StateError>| matches!(saved, Err(StateError::RetriesFull { bytes_max: 10 }));
+    state.take("a", "broker", &[at(0)]).unwrap();
+    save("a", 1, 6).unwrap();
+    assert!(full(save("b", 2, 5)));
+    assert_eq!((state.retry("b", at(2)).unwrap(), state.copy("b", at(2)).unwrap()), (None, None), "nothing is saved");
+    save("b", 2, 4).unwrap();
+    save("b", 2, 3).expect("in the place of the one before");
+    assert!(full(save("b", 3, 2)));
+    save("b", 3, 1).unwrap();
+    state.flush(&[], &[("b".to_owned(), at(3))]).unwrap();
+    save("b", 4, 1).expect("a settled one makes room");
+    state.take("a", "another broker", &[at(0)]).unwrap();
+    assert_eq!(state.copy("a", at(1)).unwrap(), None);
+    save("b", 5, 6).expect("those of another log are gone");
+    state.take("b", "broker", &[at(0)]).unwrap();
+    state.forget("broker").unwrap();
+    save("c", 6, 10).expect("so are those of a broker that is gone");
+}
+
+/// A file of the format before knows no copies, and what it has is kept.
+#[test]
+fn a_file_of_the_format_before_is_brought_up() {
+    let disk = Simulated::new(1);
+    let vfs: Arc<dyn Vfs> = Arc::new(disk);
+    let open = || State::open(&vfs, Path::new("/state.redb")).unwrap();
+    let state = open();
+    let old = r#"{"position":"0:7","attempts":2,"next_at_ms":5,"last_error":"503"}"#;
+    state
+        .write(|transaction| {
+            let retries = TableDefinition::<(&str, [u8; 12]), &[u8]>::new("retries");
+            transaction.delete_table(TableDefinition::<(&str, [u8; 12]), &[u8]>::new("retry_copies"))?;
+            transaction.delete_table(TableDefinition::<(), u64>::new("retry_bytes"))?;
+            transaction.open_table(retries)?.insert(("t", at(7).to_key()), old.as_bytes())?;
+            transaction.open_table(META)?.insert("format", 1)?;
+            Ok(())
+        })
+        .unwrap();
+    drop(state);
+    let state = open();
+    assert_eq!(state.copy("t", at(7)).unwrap(), None);
+    assert_eq!((state.format().unwrap(), state.retries("t").unwrap()), (Some(FORMAT), vec![retry(7, 2)]));
 }
 
 #[test]
@@ -100,7 +183,7 @@ fn what_was_saved_survives_power_cuts() {
             }
             disk.crash();
             let state = State::open(&vfs, &path).unwrap();
-            let found = state.retries("t").unwrap().first().map_or(0, |retry| retry.attempts);
+            let found = state.retries("t").unwrap().first().map_or(0, |retry| retry.history.attempts);
             assert!(found == saved || found == saved + 1, "seed {seed}: saved {saved}, found {found}");
             saved = found;
         }
@@ -129,7 +212,7 @@ fn a_full_disk_refuses_saves_and_nothing_else() {
                 }
                 Err(other) => panic!("call {call}: {other}"),
             }
-            let found = state.retries("t").unwrap().first().map_or(0, |retry| retry.attempts);
+            let found = state.retries("t").unwrap().first().map_or(0, |retry| retry.history.attempts);
             assert_eq!(found, saved, "call {call}");
         }
         if state.failure().is_none() {
@@ -138,7 +221,7 @@ fn a_full_disk_refuses_saves_and_nothing_else() {
         drop(state);
         disk.crash();
         let state = State::open(&vfs, &PathBuf::from("/state.redb")).unwrap();
-        let found = state.retries("t").unwrap().first().map_or(0, |retry| retry.attempts);
+        let found = state.retries("t").unwrap().first().map_or(0, |retry| retry.history.attempts);
         assert!(found == saved || state.failure().is_none() && found == saved + 1, "call {call}: {saved} {found}");
     }
     assert!(full > 30 && failed > 10, "{full} full, {failed} failed");

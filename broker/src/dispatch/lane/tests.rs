@@ -39,7 +39,12 @@ fn tried(attempts: u32) -> History {
 }
 
 fn waits(lane: &mut Lane, position: Position, until: Instant) {
-    lane.ended(position, Ended::Waits { until, history: tried(1) });
+    lane.ended(position, Ended::Waits { until, history: tried(1), owed: None });
+}
+
+fn saved(offset: u64, attempts: u32, kept: Kept) -> Retry {
+    let history = History { attempts, error: format!("status {offset}"), ..History::default() };
+    Retry { position: at(offset), history, next_at_ms: 0, kept }
 }
 
 fn depth(backlog: usize, in_flight: usize, waiting: usize) -> Depth {
@@ -199,6 +204,108 @@ fn events_that_wait_are_bounded() {
     assert_eq!(lane.offer(next, &event(""), now), Offer::Taken);
 }
 
+/// A lane in which so many events wait in the log.
+fn crowded(order: Order, count: usize, now: Instant) -> Lane {
+    let mut lane = lane(order);
+    for offset in 0..count as u64 {
+        let key = if order == Order::ByKey { &*offset.to_string() } else { "" };
+        lane.offer(at(offset), &event(key), now);
+        lane.start(now);
+        waits(&mut lane, at(offset), now + SECOND);
+    }
+    lane
+}
+
+#[test]
+fn an_event_that_fails_among_many_is_copied_and_the_cursor_passes_it() {
+    let now = Instant::now();
+    let first = TRIGGER_RETRIES_IN_LOG_MAX as u64;
+    let mut lane = crowded(Order::Unordered, TRIGGER_RETRIES_IN_LOG_MAX - 1, now);
+    for offset in first - 1..=first {
+        lane.offer(at(offset), &event(""), now);
+    }
+    let asked: Vec<_> = lane.start(now).into_iter().map(|item| (item.position, item.apart)).collect();
+    assert_eq!(asked, [(at(first - 1), Apart::No), (at(first), Apart::Wanted)], "those in flight may fail too");
+    lane.unsaved();
+    lane.ended(at(first), Ended::Copied { until: now + SECOND / 2 });
+    assert_eq!(lane.depth(), depth(0, 1, TRIGGER_RETRIES_IN_LOG_MAX));
+    let (cursor, settled) = lane.unsaved().expect("the cursor moved");
+    assert!(cursor.is_done(at(first)) && settled.is_empty(), "it holds the log no longer, and is owed");
+    assert_eq!(lane.next_due(), Some(now + SECOND / 2));
+
+    let jobs = lane.start(now + SECOND / 2);
+    assert_eq!((positions(&jobs), jobs[0].apart), (vec![at(first)], Apart::Made));
+    assert_eq!((jobs[0].event.is_none(), &jobs[0].history), (true, &tried(0)), "the state has both");
+    lane.ended(at(first), Ended::Settled);
+    assert_eq!(lane.unsaved().expect("what is saved of it may go").1, [at(first)]);
+    assert_eq!(lane.depth(), depth(0, 1, TRIGGER_RETRIES_IN_LOG_MAX - 1));
+}
+
+#[test]
+fn what_is_copied_takes_no_room_from_others() {
+    let (now, first) = (Instant::now(), TRIGGER_RETRIES_IN_LOG_MAX as u64);
+    let mut lane = crowded(Order::Unordered, TRIGGER_RETRIES_IN_LOG_MAX, now);
+    for offset in first..first + 2 * TRIGGER_RETRIES_MAX as u64 {
+        assert!(lane.has_room());
+        assert_eq!(lane.offer(at(offset), &event(""), now), Offer::Taken);
+        assert_eq!(lane.start(now)[0].apart, Apart::Wanted);
+        lane.ended(at(offset), Ended::Copied { until: now + SECOND });
+    }
+}
+
+#[test]
+fn an_ordered_trigger_leaves_its_events_in_the_log() {
+    let (now, next) = (Instant::now(), TRIGGER_RETRIES_IN_LOG_MAX as u64);
+    let mut lane = crowded(Order::ByKey, TRIGGER_RETRIES_IN_LOG_MAX, now);
+    lane.offer(at(next), &event("another"), now);
+    assert_eq!(lane.start(now)[0].apart, Apart::No);
+}
+
+#[test]
+fn copies_are_bounded_in_number() {
+    let (now, copies) = (Instant::now(), TRIGGER_COPIES_MAX as u64);
+    for (count, expected) in [(copies - 1, Apart::Wanted), (copies, Apart::No)] {
+        let retries = (0..count).map(|offset| (saved(offset, 1, Kept::Copy), now + SECOND)).collect();
+        let mut lane = Lane::new(Order::Unordered, Cursor::new(&[at(0)]), retries);
+        for offset in copies..=copies + TRIGGER_RETRIES_IN_LOG_MAX as u64 {
+            lane.offer(at(offset), &event(""), now);
+            let apart = lane.start(now)[0].apart;
+            waits(&mut lane, at(offset), now + SECOND);
+            let is_last = offset == copies + TRIGGER_RETRIES_IN_LOG_MAX as u64;
+            assert_eq!(apart, if is_last { expected } else { Apart::No }, "with {count}");
+        }
+    }
+}
+
+#[test]
+fn a_copy_waits_with_what_the_state_knows_of_it() {
+    let now = Instant::now();
+    let mut lane = Lane::new(Order::Unordered, Cursor::new(&[at(0)]), vec![(saved(3, 2, Kept::Copy), now)]);
+    let job = |lane: &mut Lane, now| lane.start(now).pop().map(|item| (item.apart, item.history, item.owed));
+    assert_eq!(job(&mut lane, now), Some((Apart::Made, tried(0), None)));
+    waits(&mut lane, at(3), now);
+    assert_eq!(job(&mut lane, now), Some((Apart::Made, tried(0), None)), "there was no room for it");
+    let (history, owed) = (tried(3), Some(Owed::Attempts));
+    lane.ended(at(3), Ended::Waits { until: now, history: history.clone(), owed });
+    assert_eq!(job(&mut lane, now), Some((Apart::Made, history, owed)), "that the state did not take it is known here");
+}
+
+#[test]
+fn a_copy_made_before_a_restart_is_not_read_from_the_log() {
+    let now = Instant::now();
+    let retries = vec![(saved(1, 2, Kept::Copy), now + SECOND), (saved(2, 1, Kept::Log), now + SECOND)];
+    let mut lane = Lane::new(Order::Unordered, Cursor::new(&[at(0)]), retries);
+    for offset in 0..3 {
+        lane.offer(at(offset), &event(""), now);
+    }
+    assert_eq!((started(&mut lane, now), lane.depth()), (vec![at(0)], depth(0, 1, 2)), "both wait for their time");
+    lane.ended(at(0), Ended::Settled);
+    assert_eq!(lane.cursor().low(), [at(2)], "the cursor was saved before the copy, and passes it");
+    let mut due = started(&mut lane, now + SECOND);
+    due.sort();
+    assert_eq!(due, [at(1), at(2)], "each once");
+}
+
 #[test]
 fn a_cursor_full_of_holes_takes_no_more() {
     let mut cursor = Cursor::new(&[at(0)]);
@@ -222,14 +329,14 @@ fn a_failed_attempt_waits_until_it_is_due_and_keeps_its_history() {
     }
     assert_eq!((lane.start(now).len(), lane.next_due()), (3, None));
     waits(&mut lane, at(0), now + 3 * SECOND);
-    let history = History { attempts: 4, status: Some(503), owed: Some(Owed::Attempts), ..History::default() };
-    lane.ended(at(1), Ended::Waits { until: now + SECOND, history: history.clone() });
+    let (history, owed) = (History { attempts: 4, status: Some(503), ..History::default() }, Some(Owed::Attempts));
+    lane.ended(at(1), Ended::Waits { until: now + SECOND, history: history.clone(), owed });
     lane.ended(at(2), Ended::Settled);
     assert_eq!((lane.next_due(), lane.depth()), (Some(now + SECOND), depth(0, 0, 2)));
     assert_eq!(lane.cursor().low(), [at(0)], "who waits holds the cursor");
     assert_eq!(started(&mut lane, now + SECOND - Duration::from_nanos(1)), []);
     let jobs = lane.start(now + SECOND);
-    assert_eq!((positions(&jobs), &jobs[0].history), (vec![at(1)], &history));
+    assert_eq!((positions(&jobs), &jobs[0].history, jobs[0].owed), (vec![at(1)], &history, owed));
     assert!(jobs[0].event.is_none(), "who waits takes no memory; the event is read again");
     assert_eq!((lane.next_due(), lane.depth()), (Some(now + 3 * SECOND), depth(0, 1, 1)));
     lane.ended(at(1), Ended::Settled);
@@ -239,12 +346,8 @@ fn a_failed_attempt_waits_until_it_is_due_and_keeps_its_history() {
 #[test]
 fn attempts_saved_before_a_restart_count() {
     let now = Instant::now();
-    let retry = |offset, attempts| {
-        let last_error = format!("status {offset}");
-        Retry { position: at(offset), attempts, next_at_ms: 0, last_error }
-    };
-    let saved = vec![(retry(0, 2), now + SECOND), (retry(1, 3), now)];
-    let mut lane = Lane::new(Order::Unordered, Cursor::new(&[at(0)]), saved);
+    let retries = vec![(saved(0, 2, Kept::Log), now + SECOND), (saved(1, 3, Kept::Log), now)];
+    let mut lane = Lane::new(Order::Unordered, Cursor::new(&[at(0)]), retries);
     for offset in 0..3 {
         lane.offer(at(offset), &event(""), now);
     }
@@ -280,8 +383,7 @@ fn events_of_one_key_go_one_at_a_time() {
 #[test]
 fn a_saved_attempt_holds_its_key() {
     let now = Instant::now();
-    let retry = Retry { position: at(0), attempts: 1, next_at_ms: 0, last_error: String::new() };
-    let mut lane = Lane::new(Order::ByKey, Cursor::new(&[at(0)]), vec![(retry, now + SECOND)]);
+    let mut lane = Lane::new(Order::ByKey, Cursor::new(&[at(0)]), vec![(saved(0, 1, Kept::Log), now + SECOND)]);
     for (offset, key) in [(0, "a"), (1, "a"), (2, "b")] {
         lane.offer(at(offset), &event(key), now);
     }
@@ -292,10 +394,7 @@ fn a_saved_attempt_holds_its_key() {
 #[test]
 fn an_earlier_event_of_a_key_goes_before_a_saved_attempt() {
     let now = Instant::now();
-    let retry = |offset, due: Duration| {
-        let saved = Retry { position: at(offset), attempts: 1, next_at_ms: 0, last_error: String::new() };
-        (saved, now + due)
-    };
+    let retry = |offset, due: Duration| (saved(offset, 1, Kept::Log), now + due);
     // The first one had been settled, and the crash came before that was saved.
     for (saved, turns) in [
         (vec![retry(1, SECOND)], [now, now + SECOND]),
@@ -334,6 +433,7 @@ enum Step {
     Start,
     Settle { nth: usize },
     Wait { nth: usize, millis: u64 },
+    Copy { nth: usize, millis: u64 },
     Pass { millis: u64 },
 }
 
@@ -343,6 +443,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Start),
         4 => (0..64usize).prop_map(|nth| Step::Settle { nth }),
         2 => (0..64usize, 0..300u64).prop_map(|(nth, millis)| Step::Wait { nth, millis }),
+        1 => (0..64usize, 0..300u64).prop_map(|(nth, millis)| Step::Copy { nth, millis }),
         1 => (0..300u64).prop_map(|millis| Step::Pass { millis }),
     ]
 }
@@ -354,6 +455,8 @@ struct World {
     next: u64,
     /// Offered and not settled, with their keys.
     owed: BTreeMap<Position, u8>,
+    /// Those of them that have a copy.
+    copied: BTreeSet<Position>,
     running: Vec<Position>,
 }
 
@@ -389,10 +492,24 @@ impl World {
                     waits(&mut self.lane, position, self.now + Duration::from_millis(millis));
                 }
             }
+            // Those of an ordered trigger are not copied.
+            Step::Copy { nth, millis } if self.lane.order == Order::Unordered => {
+                if let Some(position) = self.end(nth) {
+                    let until = self.now + Duration::from_millis(millis);
+                    self.lane.ended(position, Ended::Copied { until });
+                    self.copied.insert(position);
+                }
+            }
+            Step::Copy { .. } => {}
             Step::Pass { millis } => self.now += Duration::from_millis(millis),
         }
-        let low = self.owed.keys().next().copied().unwrap_or(at(self.next));
-        assert_eq!(self.lane.cursor().low(), [low], "the cursor stands at the oldest event that is owed");
+        let in_log = self.owed.keys().copied().find(|position| !self.copied.contains(position));
+        let low = in_log.unwrap_or(at(self.next));
+        assert_eq!(
+            self.lane.cursor().low(),
+            [low],
+            "the cursor stands at the oldest event that is owed and in the log"
+        );
         let Depth { backlog, in_flight, waiting } = self.lane.depth();
         assert_eq!((in_flight, backlog + in_flight + waiting), (self.running.len(), self.owed.len()));
     }
@@ -410,8 +527,8 @@ proptest! {
         steps in prop::collection::vec(step(), 0..120),
     ) {
         let order = if is_ordered { Order::ByKey } else { Order::Unordered };
-        let (owed, running) = (BTreeMap::new(), Vec::new());
-        let mut world = World { lane: lane(order), now: Instant::now(), next: 0, owed, running };
+        let (owed, copied, running) = Default::default();
+        let mut world = World { lane: lane(order), now: Instant::now(), next: 0, owed, copied, running };
         steps.iter().for_each(|step| world.take(step));
         for _ in 0..steps.len() {
             [Step::Pass { millis: 300 }, Step::Start, Step::Settle { nth: 0 }].iter().for_each(|step| world.take(step));

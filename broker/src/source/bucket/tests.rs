@@ -78,6 +78,7 @@ impl Node {
             // The log in memory forgets what no trigger waits for after half a minute, of which a paused clock makes nothing.
             log: LogChoice::Segments(log.clone()),
             parked_bytes_max: fnctl_config::limits::PARKED_BYTES_MAX,
+            copies_bytes_max: fnctl_config::limits::RETRY_COPIES_BYTES_MAX,
             functions: sink.clone(),
             uris: sink.clone(),
         })
