@@ -349,7 +349,7 @@ fn a_full_disk_loses_nothing_and_passes() {
         disk.set_capacity(1 << 30);
         let orderly = random.random_bool(0.5) && writer.close().is_ok();
         drop(writer);
-        if orderly {
+        if orderly && random.random_bool(0.5) {
             disk.kill()
         } else {
             disk.crash()

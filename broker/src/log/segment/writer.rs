@@ -168,7 +168,12 @@ impl Writer {
     /// Notes that everything is on disk. Twice, so that damage to one slot is seen and costs nothing.
     pub(super) fn close(&mut self) -> Result<(), AppendError> {
         self.refuse_if_failed()?;
-        let durable = self.shared.segments().active.next;
+        let (file, durable) = {
+            let active = &self.shared.segments().active;
+            (Arc::clone(&active.file), active.next)
+        };
+        // What did not fit was cut off, and no append may have come since: a power cut must not bring it back.
+        file.sync_data().map_err(|error| self.fail("a sync of the event log", &error))?;
         let facts = Facts { durable, ending: Ending::Closed, ..self.manifest.facts };
         self.write_manifest(facts)?;
         self.write_manifest(facts)
