@@ -24,6 +24,7 @@ mod private_file;
 mod protobuf;
 mod request;
 mod resource;
+mod review;
 mod schema;
 mod selector;
 mod serve;
@@ -38,7 +39,7 @@ mod watch;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use authorize::{Identity, Verb, authenticate, authorize, require_token};
+pub use authorize::{Identity, Target, Verb, authenticate, authorize, require_token};
 pub use failure::{Cause, Failure};
 pub use patch::Conflict;
 pub use resource::Resource;

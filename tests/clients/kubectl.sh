@@ -61,6 +61,7 @@ check "replace with a stale version" 1 "object has been modified" "kubectl get c
 check "edit" 0 'edited\ntwelve' "EDITOR='sed -i s/two/twelve/' kubectl edit cm conf; kubectl get cm conf -o jsonpath='{.data.l}'"
 check "create map, secret, namespace" 0 '(created\n.*){3}' "kubectl create cm p1 --from-literal=a=b; kubectl create secret generic p2 --from-literal=a=b; kubectl create ns n1"
 check "auth can-i" 0 yes kubectl auth can-i create ksvc
+check "auth can-i: what would be refused" 1 '^no' kubectl auth can-i create pods
 check "create in a namespace that is not there" 1 'namespaces "nope" not found' kubectl create cm x -n nope --from-literal=a=b
 check "the default namespace stays" 1 'this namespace may not be deleted' kubectl delete ns default
 check "a pod of one's own is refused" 1 'make a Service' kubectl run x --image=y

@@ -7,7 +7,7 @@ use super::token::Token;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header;
+use http::{Method, header};
 use std::sync::Arc;
 
 /// Who asks.
@@ -40,16 +40,53 @@ pub enum Verb {
     DeleteCollection,
 }
 
-/// Decides every request of the API. The token is the node's owner's, who may do everything that means something: a pod
+impl Verb {
+    /// What a method asks of a path that names no objects.
+    pub fn of(method: &Method) -> Self {
+        match *method {
+            Method::POST => Self::Create,
+            Method::PUT => Self::Update,
+            Method::PATCH => Self::Patch,
+            Method::DELETE => Self::Delete,
+            _ => Self::Get,
+        }
+    }
+
+    /// By Kubernetes' name for it, or the method in small letters where a path is meant.
+    pub(crate) fn by_name(name: &str) -> Option<Self> {
+        match name {
+            "get" | "head" | "options" => Some(Self::Get),
+            "list" => Some(Self::List),
+            "watch" => Some(Self::Watch),
+            "create" | "post" => Some(Self::Create),
+            "update" | "put" => Some(Self::Update),
+            "patch" => Some(Self::Patch),
+            "delete" => Some(Self::Delete),
+            "deletecollection" => Some(Self::DeleteCollection),
+            _ => None,
+        }
+    }
+}
+
+/// What it is asked of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// Objects of a kind.
+    Objects(Resource),
+    /// Anything else, by its path: discovery, `/metrics`, the node's own API, its artifacts.
+    Path(&'a str),
+}
+
+/// Decides every request that needs the token. The token is the node's owner's, who may do everything that means something: a pod
 /// that no revision stands behind would never run. Narrower identities are added here and nowhere else.
-pub fn authorize(identity: Identity, verb: Verb, resource: Resource) -> Result<(), Failure> {
+pub fn authorize(identity: Identity, verb: Verb, target: Target<'_>) -> Result<(), Failure> {
     let writes = matches!(verb, Verb::Create | Verb::Update | Verb::Patch);
-    match identity {
-        Identity::Admin if writes && is_pod(resource) => {
+    match (identity, target) {
+        (Identity::Admin, Target::Objects(resource)) if writes && is_pod(resource) => {
             Err(Failure::only_the_node(resource, "make a Service of serving.knative.dev/v1"))
         }
-        Identity::Node | Identity::Admin => {
-            tracing::trace!(?identity, ?verb, ?resource, "allowed");
+        (Identity::Node | Identity::Admin, Target::Objects(_) | Target::Path(_)) => {
+            tracing::trace!(?identity, ?verb, ?target, "allowed");
             Ok(())
         }
     }
@@ -70,10 +107,14 @@ pub fn authenticate<B>(request: &http::Request<B>, token: &Token) -> Result<Iden
     }
 }
 
-/// The same as a layer for a whole router (`axum::middleware::from_fn_with_state(token, require_token)`): refuses
-/// strangers with 401 and hands the identity on as an extension.
+/// Both as a layer for a whole router (`axum::middleware::from_fn_with_state(token, require_token)`): refuses strangers
+/// with 401, and hands the identity on as an extension.
 pub async fn require_token(State(token): State<Arc<Token>>, mut request: Request, next: Next) -> Response {
-    match authenticate(&request, &token) {
+    let allowed = authenticate(&request, &token).and_then(|identity| {
+        let target = Target::Path(request.uri().path());
+        authorize(identity, Verb::of(request.method()), target).map(|()| identity)
+    });
+    match allowed {
         Ok(identity) => {
             request.extensions_mut().insert(identity);
             next.run(request).await

@@ -2,7 +2,6 @@
 //! older clients, and the version.
 
 use super::answer::json_bytes;
-use super::failure::Failure;
 use super::resource::Resource;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
@@ -57,20 +56,6 @@ pub(crate) fn answer(path: &[&str], accept: &str) -> Option<Response> {
         _ => return None,
     };
     Some(json_bytes(StatusCode::OK, value.to_string()))
-}
-
-/// `SelfSubjectAccessReview`: what may the asker do? Everything, as [`super::authorize::authorize`] has it.
-pub(crate) fn access_review(body: &[u8], content_type: &str) -> Result<Response, Failure> {
-    let review = if content_type == super::protobuf::MEDIA_TYPE {
-        super::protobuf::decode(body).ok_or_else(|| Failure::unsupported("application/json"))?
-    } else {
-        serde_json::from_slice(body).map_err(|error| Failure::bad_request(error.to_string()))?
-    };
-    let answer = json!({
-        "kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "metadata": {},
-        "spec": review["spec"], "status": {"allowed": true, "reason": "the node's token may do everything"},
-    });
-    Ok(json_bytes(StatusCode::CREATED, answer.to_string()))
 }
 
 fn version() -> Value {

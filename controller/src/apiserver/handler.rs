@@ -1,13 +1,13 @@
 //! One request: who asks, what for, may they, and the answer. One fallback handler serves every path, so that the router
 //! needs no route for each kind.
 
-use super::authorize::{Verb, authenticate, authorize};
+use super::authorize::{Target, Verb, authenticate, authorize};
 use super::failure::Failure;
 use super::logs::{self, LogOptions};
 use super::request::{Query, Request, segments};
 use super::resource::Resource;
 use super::verbs::{self, Context};
-use super::{Shared, discovery, list, openapi, watch};
+use super::{Shared, discovery, list, openapi, review, watch};
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -36,26 +36,30 @@ async fn answer(shared: &Arc<Shared>, request: http::Request<Body>) -> Result<Re
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let accept = super::request::text(&head.headers, header::ACCEPT);
     if head.method == Method::GET {
+        let here = Target::Path(head.uri.path());
         if let ["openapi", "v3", rest @ ..] = path.as_slice() {
+            authorize(identity, Verb::Get, here)?;
             return openapi_answer(&shared.openapi, rest);
         }
         if let Some(found) = discovery::answer(&path, accept) {
+            authorize(identity, Verb::Get, here)?;
             return Ok(found);
         }
         if let ["api", "v1", "namespaces", namespace, "pods", name, "log"] = path.as_slice() {
             let pod = pods().ok_or_else(Failure::no_such_path)?;
-            authorize(identity, Verb::Get, pod)?;
+            authorize(identity, Verb::Get, Target::Objects(pod))?;
             return pod_log(shared, pod, ObjectKey::new(*namespace, *name), &head).await;
         }
     }
     if let (["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"], &Method::POST) =
         (path.as_slice(), &head.method)
     {
+        authorize(identity, Verb::Create, Target::Path(head.uri.path()))?;
         let content_type = super::request::text(&head.headers, header::CONTENT_TYPE).to_owned();
-        return discovery::access_review(&read(body).await?, &content_type);
+        return review::answer(identity, &read(body).await?, &content_type);
     }
     let mut request = Request::read(&head)?;
-    authorize(identity, request.verb, request.resource)?;
+    authorize(identity, request.verb, Target::Objects(request.resource))?;
     request.body = read(body).await?;
     let context = Context { store: &shared.store, identity, request: &request };
     match request.verb {
