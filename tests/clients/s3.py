@@ -173,12 +173,55 @@ def check_multipart(s3):
     assert answer["Body"].read() == data, "the parts make the object"
     digests = [hashlib.md5(data[at : at + 5 * MEGABYTE]).digest() for at in range(0, len(data), 5 * MEGABYTE)]
     same(answer["ETag"], f'"{hashlib.md5(b"".join(digests)).hexdigest()}-3"', "the ETag of three parts")
-    upload = s3.create_multipart_upload(Bucket="films", Key="given up")["UploadId"]
-    s3.upload_part(Bucket="films", Key="given up", UploadId=upload, PartNumber=1, Body=b"part")
-    part = {"Bucket": "films", "Key": "given up", "UploadId": upload, "PartNumber": 2}
-    copied = refused(s3.upload_part_copy, CopySource={"Bucket": "films", "Key": "in parts"}, **part)
-    same(copied, (501, "NotImplemented"), "a part that is a copy")
-    s3.abort_multipart_upload(Bucket="films", Key="given up", UploadId=upload)
+    check_parts_that_are_copies(s3, data, parts)
+    check_open_uploads(s3)
+
+
+def check_parts_that_are_copies(s3, data, parts):
+    source = {"Bucket": "films", "Key": "in parts"}
+    s3.copy(source, "elsewhere", "copied by parts", Config=parts)
+    answer = s3.get_object(Bucket="elsewhere", Key="copied by parts")
+    assert answer["Body"].read() == data, "the copied parts make the object"
+    same(answer["ETag"][-3:], '-3"', "it was copied in three parts")
+    same(s3.get_object_tagging(**source)["TagSet"], [], "clients ask for the tags of what they copy")
+    same(refused(s3.get_object_tagging, Bucket="films", Key="nothing")[0], 404, "the tags of nothing")
+    upload = s3.create_multipart_upload(Bucket="films", Key="two bytes")["UploadId"]
+    part = {"Bucket": "films", "Key": "two bytes", "UploadId": upload, "PartNumber": 1, "CopySource": source}
+    for wrong in (f"bytes=0-{len(data)}", "bytes=5-4", "bytes=-3", "bytes=3-", "3-4"):
+        same(refused(s3.upload_part_copy, CopySourceRange=wrong, **part), (400, "InvalidArgument"), wrong)
+    stale = refused(s3.upload_part_copy, CopySourceIfMatch='"other"', **part)
+    same(stale, (412, "PreconditionFailed"), "a part of what has changed")
+    nothing = {**part, "CopySource": {"Bucket": "films", "Key": "nothing"}}
+    same(refused(s3.upload_part_copy, **nothing), (404, "NoSuchKey"), "a part of nothing")
+    same(s3.list_parts(Bucket="films", Key="two bytes", UploadId=upload).get("Parts", []), [], "none of these is a part")
+    last = len(data) - 1
+    copied = s3.upload_part_copy(CopySourceRange=f"bytes={last - 1}-{last}", **part)["CopyPartResult"]["ETag"]
+    same(copied, f'"{hashlib.md5(data[-2:]).hexdigest()}"', "both ends of a range are in it")
+    s3.abort_multipart_upload(Bucket="films", Key="two bytes", UploadId=upload)
+    s3.delete_object(Bucket="elsewhere", Key="copied by parts")
+
+
+def check_open_uploads(s3):
+    begin = lambda bucket, key: s3.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+    known = sorted((key, begin("films", key)) for key in ["given up", "given up", "a", "z"])
+    other = begin("elsewhere", "given up")
+    s3.upload_part(Bucket="films", Key="given up", UploadId=known[1][1], PartNumber=1, Body=b"part")
+    listed = lambda answer: [(upload["Key"], upload["UploadId"]) for upload in answer.get("Uploads", [])]
+    same(listed(s3.list_multipart_uploads(Bucket="films")), known, "what is open")
+    same(listed(s3.list_multipart_uploads(Bucket="films", Prefix="given")), known[1:3], "below a prefix")
+    paged, asked = [], {}
+    while asked is not None:
+        page = s3.list_multipart_uploads(Bucket="films", MaxUploads=1, **asked)
+        paged += listed(page)
+        more = {"KeyMarker": page.get("NextKeyMarker"), "UploadIdMarker": page.get("NextUploadIdMarker")}
+        asked = more if page["IsTruncated"] else None
+    same(paged, known, "page by page")
+    same(listed(s3.list_multipart_uploads(Bucket="films", KeyMarker="given up")), known[3:], "after a key")
+    same(refused(s3.list_multipart_uploads, Bucket="nowhere")[0], 404, "of no bucket")
+    for key, upload in known:
+        s3.abort_multipart_upload(Bucket="films", Key=key, UploadId=upload)
+    s3.abort_multipart_upload(Bucket="elsewhere", Key="given up", UploadId=other)
+    same(listed(s3.list_multipart_uploads(Bucket="films")), [], "nothing is left open")
     same(refused(s3.head_object, Bucket="films", Key="given up")[0], 404, "an aborted upload makes no object")
 
 

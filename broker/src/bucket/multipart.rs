@@ -68,6 +68,17 @@ impl Buckets {
         self.read(move |reader| found(reader, &upload).map(|(_, parts)| parts)).await
     }
 
+    /// The uploads of a bucket that are neither completed nor dropped, and when they were begun; by key, then by id.
+    pub async fn open_uploads(&self, bucket: &str) -> Result<Vec<(Upload, Timestamp)>, Error> {
+        let bucket = self.bucket(bucket).await?.name;
+        let mut open = self.read(|reader| Ok(reader.uploads()?)).await?;
+        open.retain(|(_, begun)| begun.bucket == bucket);
+        open.sort_by(|(id, one), (other_id, other)| (&one.key, id).cmp(&(&other.key, other_id)));
+        let named =
+            |(id, begun): (String, index::Upload)| (Upload { bucket: begun.bucket, key: begun.key, id }, begun.created);
+        Ok(open.into_iter().map(named).collect())
+    }
+
     /// Makes the object of the parts named by number and ETag, and ends the upload. `object` says who asks and what must
     /// hold; attributes are those the upload began with.
     pub async fn complete_upload(

@@ -6,6 +6,7 @@
 
 mod answer;
 mod body;
+mod copy;
 mod credentials;
 mod list;
 mod objects;

@@ -7,12 +7,11 @@ use super::service::origin;
 use crate::bucket::{Attributes, Buckets, Condition, Content, Meta, NewObject};
 use fnctl_config::limits::BUCKET_LIST_MAX;
 use http::StatusCode;
-use http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use http::header::HeaderMap;
 use jiff::Timestamp;
 use s3s::dto::{
-    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectsInput, DeleteObjectsOutput,
-    DeletedObject, ETagCondition, Error as DeleteError, GetObjectInput, GetObjectOutput, HeadObjectInput,
-    HeadObjectOutput, MetadataDirective, PutObjectInput, PutObjectOutput, StreamingBlob,
+    DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETagCondition, Error as DeleteError, GetObjectInput,
+    GetObjectOutput, HeadObjectInput, HeadObjectOutput, PutObjectInput, PutObjectOutput, StreamingBlob,
 };
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 use std::ops::Range;
@@ -26,13 +25,6 @@ pub(super) fn condition(none: Option<ETagCondition>, some: Option<ETagCondition>
         (None, Some(ETagCondition::ETag(etag))) => Ok(Condition::Matches(etag.into_value())),
         _ => Err(s3_error!(NotImplemented, "writes take If-None-Match: * or If-Match with one ETag")),
     }
-}
-
-/// A condition in a header.
-fn asked(headers: &HeaderMap, name: &HeaderName) -> S3Result<Option<ETagCondition>> {
-    let parse = |value: &HeaderValue| ETagCondition::parse_http_header(value.as_bytes());
-    let condition = headers.get(name).map(parse).transpose();
-    condition.map_err(|_| s3_error!(InvalidArgument, "{name} is neither * nor an ETag"))
 }
 
 pub(super) async fn put(buckets: &Buckets, request: S3Request<PutObjectInput>) -> S3Result<PutObjectOutput> {
@@ -60,15 +52,15 @@ pub(super) async fn put(buckets: &Buckets, request: S3Request<PutObjectInput>) -
 }
 
 /// The conditions of a read, in the order of RFC 9110, section 13.2.2.
-struct Conditions {
-    if_match: Option<ETagCondition>,
-    if_none_match: Option<ETagCondition>,
-    if_modified_since: Option<s3s::dto::Timestamp>,
-    if_unmodified_since: Option<s3s::dto::Timestamp>,
+pub(super) struct Conditions {
+    pub(super) if_match: Option<ETagCondition>,
+    pub(super) if_none_match: Option<ETagCondition>,
+    pub(super) if_modified_since: Option<s3s::dto::Timestamp>,
+    pub(super) if_unmodified_since: Option<s3s::dto::Timestamp>,
 }
 
 impl Conditions {
-    fn check(&self, meta: &Meta) -> S3Result<()> {
+    pub(super) fn check(&self, meta: &Meta) -> S3Result<()> {
         let names = |condition: &ETagCondition| match condition {
             ETagCondition::Any => true,
             ETagCondition::ETag(etag) => etag.value() == meta.etag,
@@ -168,48 +160,6 @@ pub(super) async fn head(
     };
     let status = if input.range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     Ok(S3Response { output, status: Some(status), headers: HeaderMap::new(), extensions: http::Extensions::new() })
-}
-
-pub(super) async fn copy(buckets: &Buckets, request: S3Request<CopyObjectInput>) -> S3Result<CopyObjectOutput> {
-    promises::check(&request)?;
-    let origin = origin(&request);
-    // Newer than the operation's own fields.
-    let condition = condition(asked(&request.headers, &IF_NONE_MATCH)?, asked(&request.headers, &IF_MATCH)?)?;
-    let input = request.input;
-    let CopySource::Bucket { bucket, key, version_id: None } = &input.copy_source else {
-        return Err(s3_error!(NotImplemented, "only objects of this node's buckets are copied, and none has versions"));
-    };
-    let read = Conditions {
-        if_match: input.copy_source_if_match,
-        if_none_match: input.copy_source_if_none_match,
-        if_modified_since: input.copy_source_if_modified_since,
-        if_unmodified_since: input.copy_source_if_unmodified_since,
-    };
-    let source = buckets.head(bucket, key).await?;
-    read.check(&source).map_err(|_| s3_error!(PreconditionFailed, "the copy's source does not meet the condition"))?;
-    let replace = input.metadata_directive.is_some_and(|one| one.as_str() == MetadataDirective::REPLACE);
-    let is_itself = **bucket == input.bucket && **key == input.key;
-    if is_itself && !replace {
-        return Err(s3_error!(InvalidRequest, "a copy onto itself must replace the metadata"));
-    }
-    let attributes = replace.then(|| {
-        Attributes::from(Given {
-            content_type: input.content_type,
-            cache_control: input.cache_control,
-            content_disposition: input.content_disposition,
-            content_encoding: input.content_encoding,
-            content_language: input.content_language,
-            metadata: input.metadata,
-        })
-    });
-    let object = NewObject { condition, ..NewObject::new(input.bucket, input.key, origin) };
-    let meta = buckets.copy((bucket, key), object, attributes).await?;
-    let result = CopyObjectResult {
-        e_tag: Some(answer::etag(&meta)),
-        last_modified: Some(answer::time(meta.modified)),
-        ..CopyObjectResult::default()
-    };
-    Ok(CopyObjectOutput { copy_object_result: Some(result), ..CopyObjectOutput::default() })
 }
 
 /// Deletes one after the other: each is a change of its own, of the same request.

@@ -1,6 +1,6 @@
 //! S3's operations on the store. What is not here is answered `NotImplemented` by the trait itself.
 
-use super::{answer, list, objects, promises, uploads};
+use super::{answer, copy, list, objects, promises, uploads};
 use crate::bucket::{Buckets, Origin, REGION};
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
@@ -101,7 +101,16 @@ impl S3 for Service {
     }
 
     async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
-        objects::copy(&self.buckets, request).await.map(S3Response::new)
+        copy::object(&self.buckets, request).await.map(S3Response::new)
+    }
+
+    /// None, as for any object: clients ask before they copy a large one.
+    async fn get_object_tagging(
+        &self,
+        request: S3Request<GetObjectTaggingInput>,
+    ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
+        self.buckets.head(&request.input.bucket, &request.input.key).await?;
+        Ok(S3Response::new(GetObjectTaggingOutput { tag_set: Vec::new(), version_id: None }))
     }
 
     async fn delete_object(&self, request: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
@@ -144,6 +153,20 @@ impl S3 for Service {
         request: S3Request<AbortMultipartUploadInput>,
     ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
         uploads::abort(&self.buckets, request).await.map(S3Response::new)
+    }
+
+    async fn upload_part_copy(
+        &self,
+        request: S3Request<UploadPartCopyInput>,
+    ) -> S3Result<S3Response<UploadPartCopyOutput>> {
+        copy::part(&self.buckets, request).await.map(S3Response::new)
+    }
+
+    async fn list_multipart_uploads(
+        &self,
+        request: S3Request<ListMultipartUploadsInput>,
+    ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+        uploads::list_open(&self.buckets, request.input).await.map(S3Response::new)
     }
 
     async fn list_parts(&self, request: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {

@@ -7,10 +7,12 @@ use super::promises;
 use super::service::origin;
 use crate::bucket::{Attributes, Buckets, Error, NewObject, Part, Upload};
 use fnctl_config::limits::BUCKET_LIST_MAX;
+use jiff::Timestamp;
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
-    CompletedPart, CreateMultipartUploadInput, CreateMultipartUploadOutput, ETag, ListPartsInput, ListPartsOutput,
-    Part as ListedPart, UploadPartInput, UploadPartOutput,
+    CompletedPart, CreateMultipartUploadInput, CreateMultipartUploadOutput, ETag, ListMultipartUploadsInput,
+    ListMultipartUploadsOutput, ListPartsInput, ListPartsOutput, MultipartUpload, Part as ListedPart, UploadPartInput,
+    UploadPartOutput,
 };
 use s3s::{S3Request, S3Result, s3_error};
 
@@ -113,5 +115,46 @@ pub(super) async fn list(buckets: &Buckets, request: S3Request<ListPartsInput>) 
         key: Some(upload.key),
         upload_id: Some(upload.id),
         ..ListPartsOutput::default()
+    })
+}
+
+/// The uploads of a bucket that are neither completed nor aborted, by key.
+pub(super) async fn list_open(
+    buckets: &Buckets,
+    input: ListMultipartUploadsInput,
+) -> S3Result<ListMultipartUploadsOutput> {
+    if input.delimiter.is_some() {
+        return Err(s3_error!(NotImplemented, "uploads are listed without a delimiter"));
+    }
+    let open = buckets.open_uploads(&input.bucket).await?;
+    let (prefix, after) = (input.prefix.clone().unwrap_or_default(), input.key_marker.clone());
+    let is_after = |(upload, _): &(Upload, Timestamp)| match (&after, &input.upload_id_marker) {
+        (Some(key), Some(id)) => (upload.key.as_str(), upload.id.as_str()) > (key, id),
+        (Some(key), None) => upload.key > *key,
+        (None, _) => true,
+    };
+    let limit = input.max_uploads.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(BUCKET_LIST_MAX);
+    let limit = limit.min(BUCKET_LIST_MAX);
+    let mut wanted = open.into_iter().filter(|(upload, _)| upload.key.starts_with(&prefix)).filter(is_after);
+    let page: Vec<_> = wanted.by_ref().take(limit).collect();
+    let is_truncated = wanted.next().is_some();
+    let last = page.last().filter(|_| is_truncated).map(|(upload, _)| upload.clone());
+    let listed = |(upload, begun): (Upload, Timestamp)| MultipartUpload {
+        key: Some(upload.key),
+        upload_id: Some(upload.id),
+        initiated: Some(answer::time(begun)),
+        ..MultipartUpload::default()
+    };
+    Ok(ListMultipartUploadsOutput {
+        next_key_marker: last.as_ref().map(|last| last.key.clone()),
+        next_upload_id_marker: last.map(|last| last.id),
+        is_truncated: Some(is_truncated),
+        uploads: Some(page.into_iter().map(listed).collect()),
+        max_uploads: i32::try_from(limit).ok(),
+        bucket: Some(input.bucket),
+        prefix: input.prefix,
+        key_marker: input.key_marker,
+        upload_id_marker: input.upload_id_marker,
+        ..ListMultipartUploadsOutput::default()
     })
 }
