@@ -6,11 +6,16 @@ pub mod connect;
 pub mod http;
 
 use crate::event::Event;
-use ::http::HeaderMap;
-use bytes::Bytes;
+use ::http::{HeaderMap, StatusCode};
+use bytes::{Bytes, BytesMut};
+use fnctl_config::limits::{ERROR_DATA_BYTES_MAX, REPLY_BYTES_MAX};
 use fnctl_config::snapshot::{Destination, ObjectKey};
 use futures::future::BoxFuture;
+use http_body::Body;
+use http_body_util::{BodyExt as _, Limited};
+use std::error::Error;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,7 +49,7 @@ pub enum Outcome {
         /// One sentence.
         reason: String,
     },
-    /// No answer: no connection, a time-out, a broken or too large answer.
+    /// No answer: no connection, a time-out, a success that broke off or is too large.
     Failed {
         /// One sentence.
         reason: String,
@@ -65,7 +70,7 @@ pub struct Answered {
     pub status: u16,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Its body, at most `limits::REPLY_BYTES_MAX`.
+    /// Its body, as [`read_body`] reads it.
     pub body: Bytes,
     /// From the attempt's begin to the last byte.
     pub duration: Duration,
@@ -73,6 +78,24 @@ pub struct Answered {
     pub waited: Duration,
     /// Which instance answered, where that is known.
     pub instance: Option<String>,
+}
+
+/// Reads the body of an answer: of a success all of it, since it may be a reply, but at most `limits::REPLY_BYTES_MAX`.
+/// Of anything else the beginning, about `limits::ERROR_DATA_BYTES_MAX`: what counts is its status, however the body ends.
+pub async fn read_body<B>(status: StatusCode, body: B) -> Result<Bytes, Box<dyn Error + Send + Sync>>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
+{
+    if status.is_success() {
+        return Ok(Limited::new(body, REPLY_BYTES_MAX).collect().await?.to_bytes());
+    }
+    let (mut body, mut begin) = (pin!(body), BytesMut::new());
+    while begin.len() < ERROR_DATA_BYTES_MAX
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        begin.extend_from_slice(frame.data_ref().map(Bytes::as_ref).unwrap_or_default());
+    }
+    Ok(begin.freeze())
 }
 
 /// Picks the adapter by the kind of the destination.

@@ -6,14 +6,12 @@ use crate::event::http as binding;
 use ::http::header::HeaderValue;
 use ::http::{HeaderMap, Method, Request, Uri};
 use bytes::Bytes;
-use fnctl_config::limits::{
-    DELIVERY_TIMEOUT_DEFAULT, REPLY_BYTES_MAX, SINK_IDLE_CONNECTIONS_MAX, SINK_IDLE_TIMEOUT, SINK_TRUSTS_MAX,
-};
+use fnctl_config::limits::{DELIVERY_TIMEOUT_DEFAULT, SINK_IDLE_CONNECTIONS_MAX, SINK_IDLE_TIMEOUT, SINK_TRUSTS_MAX};
 use fnctl_config::reach::Policy;
 use fnctl_config::snapshot::Destination;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::error::Error;
@@ -64,9 +62,9 @@ impl HttpDeliver {
         let request = request(uri, parcel)?;
         let answer = self.sinks(ca_certs.as_deref()).request(request).await.map_err(|error| classify(&error))?;
         let (head, body) = answer.into_parts();
-        let body = Limited::new(body, REPLY_BYTES_MAX).collect().await;
+        let body = super::read_body(head.status, body).await;
         let body = body.map_err(|error| Failure::Broken(format!("the answer's body: {}", chain(&*error))))?;
-        Ok((head.status.as_u16(), head.headers, body.to_bytes()))
+        Ok((head.status.as_u16(), head.headers, body))
     }
 }
 

@@ -4,13 +4,11 @@ use fnctl_activator::activator::{Activator, REVISION_HEADER};
 use fnctl_activator::admit::Admission;
 use fnctl_activator::body::Body;
 use fnctl_activator::respond::Timing;
-use fnctl_broker::deliver::{Answered, Deliver, Outcome, Parcel};
+use fnctl_broker::deliver::{self, Answered, Deliver, Outcome, Parcel};
 use fnctl_broker::event::http as binding;
-use fnctl_config::limits::REPLY_BYTES_MAX;
 use fnctl_config::snapshot::{Destination, ObjectKey};
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Limited};
 use tokio::time::{Instant, timeout};
 
 /// Delivers to functions of this home.
@@ -61,7 +59,7 @@ fn request(parcel: &Parcel, path: &str) -> Result<Request<Body>, String> {
 
 async fn read(response: Response<Body>, begun: Instant) -> Result<Outcome, Outcome> {
     let (head, body) = response.into_parts();
-    let body = Limited::new(body, REPLY_BYTES_MAX).collect().await;
+    let body = deliver::read_body(head.status, body).await;
     let body = body.map_err(|error| Outcome::Failed {
         reason: format!("the answer broke off: {error}"),
         duration: begun.elapsed(),
@@ -71,7 +69,7 @@ async fn read(response: Response<Body>, begun: Instant) -> Result<Outcome, Outco
         status: head.status.as_u16(),
         waited: head.extensions.get().map(Timing::waited).unwrap_or_default(),
         headers: head.headers,
-        body: body.to_bytes(),
+        body,
         duration: begun.elapsed(),
         instance,
     }))

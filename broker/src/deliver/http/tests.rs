@@ -1,7 +1,7 @@
 use super::HttpDeliver;
 use crate::deliver::{Answered, Deliver as _, Outcome, Parcel};
 use crate::event::Event;
-use fnctl_config::limits::REPLY_BYTES_MAX;
+use fnctl_config::limits::{ERROR_DATA_BYTES_MAX, REPLY_BYTES_MAX};
 use fnctl_config::reach::{Policy, Private};
 use fnctl_config::snapshot::{Destination, ObjectKey};
 use std::sync::Arc;
@@ -97,6 +97,20 @@ async fn an_answer_is_bounded() {
     assert_eq!(answered(outcome).body.len(), REPLY_BYTES_MAX);
     let (outcome, _) = exchange(&of(REPLY_BYTES_MAX + 1)).await;
     assert!(matches!(outcome, Outcome::Failed { ref reason, .. } if reason.contains("limit")), "{outcome:?}");
+}
+
+/// What a refusal says at length, or not to its end, leaves it a refusal.
+#[tokio::test]
+async fn the_status_of_a_refusal_stands_whatever_its_body() {
+    let begin = "x".repeat(ERROR_DATA_BYTES_MAX);
+    for (announced, sent) in [(4, 4), (REPLY_BYTES_MAX + 1, REPLY_BYTES_MAX + 1), (9, 4), (2 * REPLY_BYTES_MAX, 5)] {
+        let body = "x".repeat(sent);
+        let (outcome, _) =
+            exchange(&format!("HTTP/1.1 422 Unprocessable\r\ncontent-length: {announced}\r\n\r\n{body}")).await;
+        let Answered { status, body, .. } = answered(outcome);
+        assert_eq!((status, &body[..sent.min(begin.len())]), (422, &begin.as_bytes()[..sent.min(begin.len())]));
+        assert!(body.len() < REPLY_BYTES_MAX, "{} bytes of {sent}", body.len());
+    }
 }
 
 #[tokio::test]
