@@ -19,7 +19,7 @@ pub(super) fn body(bytes: &[u8]) -> impl Stream<Item = Result<Bytes, Error>> + S
     stream::iter([Ok(Bytes::copy_from_slice(bytes))])
 }
 
-async fn store() -> Buckets {
+pub(super) async fn store() -> Buckets {
     let buckets = Buckets::open(options(&Simulated::new(1))).await.unwrap();
     buckets.create_bucket("bucket").await.unwrap();
     buckets

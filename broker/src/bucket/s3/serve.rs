@@ -5,7 +5,9 @@ use super::service::Service;
 use crate::bucket::{Buckets, Origin};
 use fnctl_config::limits::{
     ACCEPT_PAUSE, DRAIN_TIMEOUT, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, S3_CONNECTIONS_MAX, S3_XML_BYTES_MAX,
+    UNREAD_LINGER_MAX,
 };
+use futures::FutureExt as _;
 use http::Request;
 use http::header::{AUTHORIZATION, CONNECTION, HeaderName, HeaderValue};
 use hyper::body::{Body as _, Incoming};
@@ -18,9 +20,12 @@ use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::validation::NameValidation;
 use s3s::{HttpError, HttpResponse, S3Result, s3_error};
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::io::{AsyncWriteExt as _, copy, sink};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
@@ -146,6 +151,8 @@ async fn next_connection(
     }
 }
 
+/// Serves a connection to its end. A client that is still sending what nobody will read is listened to for a while: closing
+/// at once would reset the connection, and the reset overtakes the answer.
 async fn connection(stream: TcpStream, peer: SocketAddr, service: S3Service, mut stopping: watch::Receiver<()>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "connection ended");
@@ -153,20 +160,29 @@ async fn connection(stream: TcpStream, peer: SocketAddr, service: S3Service, mut
     }
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT).max_header_size(HEADER_BYTES_MAX);
-    let service = service_fn(move |request| answer(service.clone(), peer, request));
-    let connection = http.serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
+    let unread = Arc::new(AtomicBool::new(false));
+    let noted = Arc::clone(&unread);
+    let service = service_fn(move |request| answer(service.clone(), peer, request, Arc::clone(&noted)).boxed());
+    let mut connection = http.serve_connection(TokioIo::new(stream), service);
     let ended = tokio::select! {
         biased;
-        ended = connection.as_mut() => ended,
+        ended = poll_fn(|context| connection.poll_without_shutdown(context)) => ended,
         _ = stopping.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            Pin::new(&mut connection).graceful_shutdown();
+            poll_fn(|context| connection.poll_without_shutdown(context)).await
         }
     };
     if let Err(error) = ended {
         // The client's doing: it went away, or it spoke no HTTP.
-        tracing::debug!(%peer, %error, "connection ended");
+        return tracing::debug!(%peer, %error, "connection ended");
+    }
+    let (mut stream, mut nowhere) = (connection.into_parts().io.into_inner(), sink());
+    let said = stream.shutdown().await;
+    if said.is_ok() && unread.load(Ordering::Relaxed) {
+        tokio::select! {
+            _ = timeout(UNREAD_LINGER_MAX, copy(&mut stream, &mut nowhere)) => {}
+            _ = stopping.changed() => {}
+        }
     }
 }
 
@@ -175,6 +191,7 @@ async fn answer(
     service: S3Service,
     peer: SocketAddr,
     mut request: Request<Incoming>,
+    unread: Arc<AtomicBool>,
 ) -> Result<HttpResponse, HttpError> {
     let origin = Origin::new("", peer.ip().to_canonical().to_string());
     request.extensions_mut().insert(origin.clone());
@@ -189,6 +206,7 @@ async fn answer(
     // What is refused may not have been read, and the connection cannot be used again then; clients must know.
     if has_body && (answer.status().is_client_error() || answer.status().is_server_error()) {
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        unread.store(true, Ordering::Relaxed);
     }
     Ok(answer)
 }
