@@ -17,7 +17,7 @@ check "route list and describe" 0 'k1 +http://k1' "kn route list; kn route descr
 check "revision delete --prune spares the one that serves" 0 "k1-00001' deleted" "kn revision delete --prune k1 > gone.txt; cat gone.txt; ! grep k1-00003 gone.txt"
 check "service apply and export" 0 'value: three(.*\n)*.*image: fnctl.local/examples/hello' "kn service apply k1 --image $image --env TARGET=three && kn service export k1 -o yaml"
 check "service create --force replaces" 0 replaced kn service create k1 --image $image --force
-check "broker create, list, describe" 0 'created(.*\n)*b1 +http(.*\n)*Name: +b1\n' "kn broker create b1 && kn broker list && kn broker describe b1"
+check "broker create, list, describe" 0 'created(.*\n)*b1 +http(.*\n)*Name: +b1\n' "kn broker create b1 && $FNCTL --kubeconfig $KUBECONFIG wait broker/b1 --for condition=Ready && kn broker list && kn broker describe b1"
 check "trigger create, list, describe, update" 0 'ksvc:k1(.*\n)*.*updated' "kn trigger create t1 --broker b1 --filter type=x --sink ksvc:k1 && kn trigger list && kn trigger describe t1 && kn trigger update t1 --filter type=y"
 check "trigger and broker delete" 0 deleted "kn trigger delete t1 && kn broker delete b1"
 check "service delete --wait" 0 deleted kn service delete k1 --wait
