@@ -4,6 +4,7 @@ use super::{Brokers, DlqQuery, EventQuery, LogChoice, Options};
 use crate::deliver::{Answered, Deliver, Outcome, Parcel};
 use crate::event::{Event, TTL};
 use crate::vfs::disk::Disk;
+use crate::vfs::simulated::{Fault, Simulated};
 use crate::why::Fate;
 use ::http::{HeaderMap, Request, StatusCode};
 use bytes::Bytes;
@@ -41,6 +42,8 @@ enum Step {
     Reset,
     NotAdmitted,
     Forbidden,
+    /// 503, and that call of the disk, counted from here, finds no room.
+    DiskFull(Simulated, u64),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -94,6 +97,10 @@ impl Deliver for Scripted {
                     Outcome::Failed { reason, duration }
                 }
                 Step::NotAdmitted => Outcome::NotAdmitted { reason: "the queue is full".to_owned() },
+                Step::DiskFull(disk, call) => {
+                    disk.fail(disk.calls() + call, Fault::NoSpace);
+                    answer(503, HeaderMap::new(), "")
+                }
                 Step::Forbidden => Outcome::Forbidden { reason: "not there".to_owned() },
             }
         }

@@ -98,9 +98,7 @@ impl Work<'_> {
         let (event, history) = match item.event {
             Some(event) => (event, history),
             None => match self.fetch().await {
-                // What is owed is newer than what is saved.
-                Fetched::Event(event, Some(saved)) if owed.is_none() => (event, saved),
-                Fetched::Event(event, _) => (event, history),
+                Fetched::Event(event, saved) => (event, newest(history, owed, saved)),
                 Fetched::Gone => {
                     self.record(Verdict::Expired, history.attempts, None, Replied::Nothing);
                     return Ended::Settled;
@@ -204,8 +202,7 @@ impl Work<'_> {
         let marked = Arc::new(self.marked(event, &history));
         let meaning = self.carry(outbound(&marked, sink), sink).await;
         // The sink gets as many attempts as the subscriber, and has no sink of its own.
-        let delivery = Delivery { dead_letter: None, ..Delivery::clone(&self.subscription.delivery) };
-        match retry::next(meaning.ended, made + 1, &delivery, 0.0) {
+        match retry::next(meaning.ended, made + 1, &self.subscription.delivery, 0.0) {
             Next::Done => {
                 let reply = self.publish(event, &meaning).await;
                 // The sink took it: what is to be said is why the subscriber did not.
@@ -384,6 +381,14 @@ impl Work<'_> {
     }
 }
 
+/// The attempts of an event: what is owed is newer than what is saved with a copy.
+fn newest(history: History, owed: Option<Owed>, saved: Option<History>) -> History {
+    match owed {
+        Some(_) => history,
+        None => saved.unwrap_or(history),
+    }
+}
+
 /// What there is at a position.
 enum Fetched {
     /// The event; with its attempts where it is a copy.
@@ -427,6 +432,25 @@ fn outbound(event: &Arc<Event>, destination: &Destination) -> Arc<Event> {
             let mut event = Event::clone(event);
             event.remove(TTL);
             Arc::new(event)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_saved_counts() {
+        let tried = |attempts| History { attempts, ..History::default() };
+        for (owed, saved, expected) in [
+            (None, None, 3),
+            (None, Some(2), 2),
+            (Some(Owed::Attempts), None, 3),
+            (Some(Owed::Attempts), Some(2), 3),
+            (Some(Owed::Park(Reason::Exhausted)), Some(2), 3),
+        ] {
+            assert_eq!(newest(tried(3), owed, saved.map(tried)), tried(expected), "{owed:?} {saved:?}");
         }
     }
 }

@@ -5,7 +5,6 @@ use super::*;
 use crate::broker::ApplyError;
 use crate::log::segment;
 use crate::vfs::Vfs as _;
-use crate::vfs::simulated::{Fault, Simulated};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

@@ -3,7 +3,6 @@
 use super::storage::in_files;
 use super::*;
 use crate::state::Kept;
-use crate::vfs::simulated::Simulated;
 use fnctl_config::limits::{
     DELIVERIES_IN_FLIGHT_MAX, TRIGGER_BACKLOG_MAX, TRIGGER_RETRIES_IN_LOG_MAX, TRIGGER_RETRIES_MAX,
 };
@@ -117,5 +116,35 @@ async fn a_subscriber_whose_attempts_are_used_up_gets_none_after_a_restart() {
     let again = in_files(directory, &disk, &[("a", &[Step::Status(200)]), ("dls", &[Step::Status(200)])]).await;
     again.add(subscription()).await;
     assert_eq!(again.calls(1).await[0].to, "dls");
+    again.fate("0", "a", Fate::DeadLettered).await;
+    let taken = again.brokers.dlq_dead_lettered(&key("main"), None).await.unwrap();
+    assert_eq!((taken[0].attempts, taken[0].status), (1, Some(400)));
+    assert_eq!(taken[0].error.as_deref(), Some("the subscriber answered 400"), "as far as it is kept");
     again.brokers.drain().await;
+}
+
+/// Whichever call of the disk finds no room: the event goes on in its rhythm, or after a pause.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_cannot_be_saved_waits_for_the_disk() {
+    let mut paused = 0;
+    for call in 1..=12 {
+        let disk = Simulated::new(call);
+        let steps = [Step::DiskFull(disk.clone(), call), Step::Status(503), Step::Status(200)];
+        let node = in_files(tempfile::tempdir().unwrap(), &disk, &[("a", &steps)]).await;
+        node.add(trigger("a", "x")).await;
+        publish(&node, 1).await;
+        let calls = tokio::select! {
+            calls = node.calls(3) => calls,
+            // A sync: nobody knows what is on disk.
+            _ = node.brokers.failed() => continue,
+        };
+        match times(&calls)[..] {
+            [0, 200, 600] => {}
+            [0, 1000, 1400] => paused += 1,
+            _ => panic!("call {call}: {:?}", times(&calls)),
+        }
+        node.fate("0", "a", Fate::Delivered).await;
+        node.brokers.drain().await;
+    }
+    assert!(paused > 2, "{paused} attempts were not saved at once");
 }

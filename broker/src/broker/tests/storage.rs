@@ -4,7 +4,6 @@ use super::*;
 use crate::event::stored;
 use crate::ingress::Refused;
 use crate::log::AppendError;
-use crate::vfs::simulated::{Fault, Simulated};
 use fnctl_config::limits::{DELIVERIES_IN_FLIGHT_MAX, TRIGGER_BACKLOG_MAX};
 use std::pin::pin;
 
