@@ -296,14 +296,17 @@ async fn failures_are_retried_in_knatives_rhythm_then_parked_and_redriven() {
 async fn a_refusal_goes_to_the_dead_letter_sink_at_once_with_its_reason() {
     let node = Node::new(
         LogChoice::Memory,
-        &[("a", &[Step::Status(400)]), ("dls", &[Step::NotAdmitted, Step::Status(503), Step::Status(200)])],
+        &[
+            ("a", &[Step::Status(400)]),
+            ("dls", &[Step::NotAdmitted, Step::NotAdmitted, Step::Status(503), Step::Status(200)]),
+        ],
     )
     .await;
     let dead_letter = Some(Destination::Uri { uri: "dls".to_owned(), ca_certs: None });
     node.add(Trigger { delivery: Some(Delivery { dead_letter, ..delivery(3) }), ..trigger("a", "x") }).await;
     node.send("1", "x").await;
-    let calls = node.calls(4).await;
-    assert_eq!(calls.iter().map(|call| call.to.as_str()).collect::<Vec<_>>(), ["a", "dls", "dls", "dls"]);
+    let calls = node.calls(5).await;
+    assert_eq!(calls.iter().map(|call| call.to.as_str()).collect::<Vec<_>>(), ["a", "dls", "dls", "dls", "dls"]);
     assert!(times(&calls)[1..].is_sorted_by(|before, after| before < after), "each waits: {:?}", times(&calls));
     let marks: Vec<_> =
         calls[2].attributes.iter().filter(|(name, _)| name.starts_with("knativeerror")).cloned().collect();
