@@ -189,7 +189,6 @@ impl Dispatcher {
                 _ = save.tick() => self.save(),
                 _ = trim.tick() => self.trim(),
                 () = std::future::ready(()), if more == read::More::Now => {}
-                () = until(more.at()) => {}
                 changed = appended.changed() => if changed.is_err() { break },
             }
             while let Some(task) = self.tasks.try_join_next() {

@@ -8,7 +8,7 @@ use crate::filter;
 use crate::index::Index;
 use crate::log::{Position, ReadError, Stored};
 use crate::state::TriggerRecord;
-use fnctl_config::limits::{DISPATCH_PAUSE, DISPATCH_READ_BYTES, DISPATCH_READ_RECORDS};
+use fnctl_config::limits::{DISPATCH_READ_BYTES, DISPATCH_READ_RECORDS};
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -17,37 +17,36 @@ use tokio::time::Instant;
 pub(super) enum More {
     /// At once.
     Now,
-    /// After a pause: the log failed.
-    At(Instant),
-    /// When something is appended or a trigger has room again.
+    /// When something is appended or a trigger has room again; where the log failed, when the cursors are saved.
     Later,
-}
-
-impl More {
-    pub(super) fn at(self) -> Option<Instant> {
-        match self {
-            Self::At(at) => Some(at),
-            Self::Now | Self::Later => None,
-        }
-    }
 }
 
 /// Where the shared reader begins: at the first event that the ledger cannot name yet.
 pub(super) fn begin(stores: &Stores) -> Vec<Position> {
-    let (identified, start) = (stores.ledger.identified(), stores.log.start());
-    let known = |first: &Position| {
-        let known = identified.iter().find(|at| at.partition() == first.partition());
-        known.map_or(*first, |known| *known.max(first))
+    let next = stores.log.next().borrow().clone();
+    first_unnamed(&stores.ledger.identified(), &stores.log.start(), &next)
+}
+
+fn first_unnamed(identified: &[Position], start: &[Position], next: &[Position]) -> Vec<Position> {
+    let of = |positions: &[Position], at: Position| {
+        positions.iter().copied().find(|other| other.partition() == at.partition()).unwrap_or(at)
     };
-    let next = stores.log.next();
-    let next = next.borrow();
-    let clamp = |at: Position| next.iter().find(|end| end.partition() == at.partition()).map_or(at, |end| at.min(*end));
-    start.iter().map(known).map(clamp).collect()
+    // A ledger that is ahead of its log knows events that a power cut took.
+    start.iter().map(|first| of(identified, *first).max(*first)).map(|at| at.min(of(next, at))).collect()
+}
+
+/// The first positions that a broker's triggers still need.
+fn needed(next: &[Position], broker: &str, triggers: &[(String, TriggerRecord)]) -> Vec<Position> {
+    let reads_this = |record: &&TriggerRecord| record.broker == broker && record.deleted_at_ms.is_none();
+    let lows: Vec<_> =
+        triggers.iter().map(|(_, record)| record).filter(reads_this).flat_map(|record| record.cursor.low()).collect();
+    let first = |end: &Position| lows.iter().copied().filter(|low| low.partition() == end.partition()).min();
+    next.iter().map(|end| first(end).map_or(*end, |first| first.min(*end))).collect()
 }
 
 /// Lets the log drop what the triggers of this broker do not need. Answers the first positions retained.
 pub(super) async fn trim(stores: &Stores) -> Vec<Position> {
-    let mut keep_from = stores.log.next().borrow().clone();
+    let next = stores.log.next().borrow().clone();
     let state = stores.state.clone();
     let triggers = match blocking(move || state.triggers()).await {
         Ok(triggers) => triggers,
@@ -56,14 +55,7 @@ pub(super) async fn trim(stores: &Stores) -> Vec<Position> {
             return stores.log.start();
         }
     };
-    let reads_this = |record: &TriggerRecord| record.broker == stores.broker_uid && record.deleted_at_ms.is_none();
-    let waiting = triggers.iter().filter(|(_, record)| reads_this(record)).flat_map(|(_, record)| record.cursor.low());
-    for low in waiting {
-        if let Some(at) = keep_from.iter_mut().find(|at| at.partition() == low.partition()) {
-            *at = low.min(*at);
-        }
-    }
-    match stores.log.trim(keep_from).await {
+    match stores.log.trim(needed(&next, &stores.broker_uid, &triggers)).await {
         Ok(0) => {}
         Ok(records) => tracing::debug!(records, "the log let events go"),
         Err(error) => tracing::warn!(error = %error, "the log could not let old events go"),
@@ -82,7 +74,6 @@ impl Dispatcher {
         let behind = self.read_behind().await;
         match (shared, behind) {
             (More::Now, _) | (_, More::Now) => More::Now,
-            (More::At(at), _) | (_, More::At(at)) => More::At(at),
             (More::Later, More::Later) => More::Later,
         }
     }
@@ -101,10 +92,7 @@ impl Dispatcher {
             if from >= end {
                 continue;
             }
-            let (reached, records) = match batch(&self.stores, from, end).await {
-                Ok(batch) => batch,
-                Err(at) => return More::At(at),
-            };
+            let Some((reached, records)) = batch(&self.stores, from, end).await else { return More::Later };
             self.spread(&records);
             if let Some(shared) = self.shared.iter_mut().find(|at| at.partition() == end.partition()) {
                 *shared = reached;
@@ -158,13 +146,11 @@ impl Dispatcher {
             if from >= end {
                 continue;
             }
-            match batch(&self.stores, from, end).await {
-                Ok((reached, records)) => self.catch_up(&uid, reached, &records),
-                Err(at) => {
-                    self.behind.push_back(uid);
-                    return More::At(at);
-                }
-            }
+            let Some((reached, records)) = batch(&self.stores, from, end).await else {
+                self.behind.push_back(uid);
+                return More::Later;
+            };
+            self.catch_up(&uid, reached, &records);
         }
         let caught_up = self.triggers.get(&uid).is_none_or(|attached| self.pace_of(&attached.lane) == Pace::Following);
         if !caught_up {
@@ -192,21 +178,22 @@ impl Dispatcher {
     }
 }
 
-/// A batch from `from` on and where it ends, never beyond `end`. What is damaged is passed over.
-async fn batch(stores: &Stores, from: Position, end: Position) -> Result<(Position, Vec<Stored>), Instant> {
+/// A batch from `from` on and where it ends, never beyond `end`. What is damaged is passed over; none where the log cannot
+/// be read at this moment.
+async fn batch(stores: &Stores, from: Position, end: Position) -> Option<(Position, Vec<Stored>)> {
     match stores.log.read(from, DISPATCH_READ_RECORDS, DISPATCH_READ_BYTES).await {
         Ok(mut records) => {
             records.retain(|record| record.position < end);
             let reached = records.last().map_or(end, |last| stores.log.after(last.position));
-            Ok((reached, records))
+            Some((reached, records))
         }
         Err(ReadError::Damaged { from: damaged, to }) if to > from => {
             tracing::error!(%damaged, %to, "events are damaged and cannot be delivered");
-            Ok((to.min(end), Vec::new()))
+            Some((to.min(end), Vec::new()))
         }
         Err(error) => {
             tracing::error!(error = %error, "the log cannot be read, trying again");
-            Err(Instant::now() + DISPATCH_PAUSE)
+            None
         }
     }
 }
@@ -220,3 +207,6 @@ fn decode(record: &Stored) -> Option<Arc<Event>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
