@@ -1,6 +1,6 @@
 //! Commands that scripts call, with their answers, exit codes and what they say on the way.
 
-use crate::harness::{Data, Node, binary, root, shown};
+use crate::harness::{Data, Node, binary, root, shown, until};
 use crate::http::{Answer, send};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
@@ -287,15 +287,23 @@ fn counts_are_there_for_prometheus() {
     let node = Node::start();
     node.json(&["deploy", "examples/hello"]);
     node.apply("{apiVersion: eventing.knative.dev/v1, kind: Broker, metadata: {name: default}}");
-    node.text(&["wait", "broker/default", "--for", "condition=Ready"]);
+    node.apply(
+        "{apiVersion: eventing.knative.dev/v1, kind: Trigger, metadata: {name: away}, spec: {broker: default, \
+         delivery: {retry: 1, backoffDelay: PT1H}, subscriber: {uri: 'http://127.0.0.1:1'}}}",
+    );
+    node.text(&["wait", "trigger/away", "--for", "condition=Ready"]);
     node.json(&["invoke", "hello"]);
     node.json(&["event", "send", "--type", "a"]);
-    let counts = control(&node, "/metrics");
+    let is_waiting =
+        |counts: &String| counts.contains(r#"fnctl_trigger_events_waiting{namespace="default",name="away"} 1"#);
+    let counts = until("the event waits", || Some(control(&node, "/metrics")).filter(is_waiting));
     for line in [
         r#"fnctl_revision_answers_total{namespace="default",name="hello-00001",class="2xx"} 1"#,
         r#"fnctl_revision_instances{namespace="default",name="hello-00001"} 1"#,
         r#"fnctl_broker_log_records_total{namespace="default",name="default"} 1"#,
         r#"fnctl_broker_events_expired_total{namespace="default",name="default"} 0"#,
+        r#"fnctl_broker_log_damaged{namespace="default",name="default"} 0"#,
+        r#"fnctl_trigger_deliveries_in_flight{namespace="default",name="away"} 0"#,
     ] {
         assert!(counts.lines().any(|found| found == line), "{line} is not in:\n{counts}");
     }

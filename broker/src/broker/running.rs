@@ -44,6 +44,8 @@ pub struct Metrics {
     pub expired: u64,
     /// Of the log, where it is in files.
     pub log: Option<segment::Stats>,
+    /// Damaged files and ranges of it, as its start found them.
+    pub damaged: usize,
     /// Where each trigger stands.
     pub triggers: Vec<(ObjectKey, Status)>,
 }
@@ -205,6 +207,7 @@ impl Running {
             parked: count(Verdict::Parked),
             expired: count(Verdict::Expired),
             log: self.segments.as_ref().map(|segments| segments.stats()),
+            damaged: self.segments.as_ref().map_or(0, |segments| segments.recovery().damages()),
             triggers: status.into_iter().filter_map(|(uid, status)| Some((names.get(&uid)?.clone(), status))).collect(),
         }
     }

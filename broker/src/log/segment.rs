@@ -94,13 +94,15 @@ pub struct Recovery {
 }
 
 impl Recovery {
+    /// How many files and ranges are damaged.
+    pub fn damages(&self) -> usize {
+        self.damaged.len() + self.damaged_files
+    }
+
     /// Whether anything was found that a crash cannot explain.
     pub fn is_damaged(&self) -> bool {
         let slots_of_a_crash = usize::from(!self.clean);
-        !self.damaged.is_empty()
-            || self.damaged_files > 0
-            || self.manifest_lost
-            || self.damaged_manifest_slots > slots_of_a_crash
+        self.damages() > 0 || self.manifest_lost || self.damaged_manifest_slots > slots_of_a_crash
     }
 }
 

@@ -58,6 +58,10 @@ fn count(family: &Counters, key: &ObjectKey, value: u64) {
     family.get_or_create(&key.into()).inc_by(value);
 }
 
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 fn revisions(parts: &Parts, registry: &mut Registry) {
     let (instances, in_flight, queued) = (Gauges::default(), Gauges::default(), Gauges::default());
     let (cold_starts, answers) = (Counters::default(), Family::<Class, Counter>::default());
@@ -66,7 +70,7 @@ fn revisions(parts: &Parts, registry: &mut Registry) {
         let key = &view.revision.key;
         gauge(&instances, key, i64::from(parts.scaling.instances(&view)));
         gauge(&in_flight, key, i64::from(view.in_flight));
-        gauge(&queued, key, i64::try_from(view.queued).unwrap_or(i64::MAX));
+        gauge(&queued, key, number(view.queued));
         count(&cold_starts, key, view.totals.cold_starts);
         classes(&answers, &refusals, key, &view.totals);
     }
@@ -91,7 +95,8 @@ fn classes(answers: &Family<Class, Counter>, refusals: &Family<Class, Counter>, 
 async fn brokers(parts: &Parts, registry: &mut Registry) {
     let (delivered, retried, parked) = (Counters::default(), Counters::default(), Counters::default());
     let (dead_lettered, expired) = (Counters::default(), Counters::default());
-    let (records, commits) = (Counters::default(), Counters::default());
+    let (records, commits, damaged) = (Counters::default(), Counters::default(), Gauges::default());
+    let (in_flight, waiting) = (Gauges::default(), Gauges::default());
     for broker in parts.brokers.metrics().await {
         count(&delivered, &broker.broker, broker.delivered);
         count(&retried, &broker.broker, broker.retried);
@@ -102,6 +107,11 @@ async fn brokers(parts: &Parts, registry: &mut Registry) {
             count(&records, &broker.broker, log.records);
             count(&commits, &broker.broker, log.commits);
         }
+        gauge(&damaged, &broker.broker, number(broker.damaged));
+        for (trigger, status) in broker.triggers {
+            gauge(&in_flight, &trigger, number(status.depth.in_flight));
+            gauge(&waiting, &trigger, number(status.depth.waiting));
+        }
     }
     registry.register("broker_events_delivered", "Deliveries that subscribers took", delivered);
     registry.register("broker_attempts_retried", "Failed attempts that were followed by another", retried);
@@ -110,4 +120,7 @@ async fn brokers(parts: &Parts, registry: &mut Registry) {
     registry.register("broker_events_expired", "Events gone before they were delivered", expired);
     registry.register("broker_log_records", "Events written to the log on disk", records);
     registry.register("broker_log_commits", "Commits of the log, each with one sync", commits);
+    registry.register("broker_log_damaged", "Damaged files and ranges of the log, as its start found them", damaged);
+    registry.register("trigger_deliveries_in_flight", "Deliveries under way", in_flight);
+    registry.register("trigger_events_waiting", "Events that wait for another attempt, or for room", waiting);
 }
