@@ -204,13 +204,13 @@ pub(crate) struct Delete {
 
 #[derive(Args, Debug)]
 pub(crate) struct Wait {
-    /// KIND/NAME, or KIND NAME
-    #[arg(required = true, num_args = 1..=2)]
-    pub(crate) object: Vec<String>,
+    /// KIND and names, or KIND/NAME...
+    #[arg(required = true)]
+    pub(crate) objects: Vec<String>,
     /// condition=TYPE[=STATUS] or delete
     #[arg(long = "for", value_name = "WHAT")]
     pub(crate) what: String,
-    /// How long
+    /// How long, for each
     #[arg(long, value_parser = duration, default_value = "30s")]
     pub(crate) timeout: Duration,
 }

@@ -147,6 +147,20 @@ pub(crate) fn kind_and_name<'a>(
     }
 }
 
+/// The objects that are named by KIND and names, or by `KIND/NAME...`.
+pub(crate) fn objects(words: &[String]) -> Result<Vec<(&'static Kind, String)>, Failure> {
+    let named = |word: &str, name: Option<&str>| match kind_and_name(word, name)? {
+        (kind, Some(name)) => Ok((kind, name.to_owned())),
+        (_, None) => Err(Failure::invalid(code::INPUT, format!("which {word}? name at least one"))),
+    };
+    match words {
+        [kind, names @ ..] if !names.is_empty() && !kind.contains('/') => {
+            names.iter().map(|name| named(kind, Some(name))).collect()
+        }
+        words => words.iter().map(|word| named(word, None)).collect(),
+    }
+}
+
 /// Path of the collection of a kind; all namespaces where none is given.
 pub(crate) fn collection(kind: &Kind, namespace: Option<&str>) -> String {
     let root = if kind.group.is_empty() {

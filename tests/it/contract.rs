@@ -291,7 +291,8 @@ fn counts_are_there_for_prometheus() {
         "{apiVersion: eventing.knative.dev/v1, kind: Trigger, metadata: {name: away}, spec: {broker: default, \
          delivery: {retry: 1, backoffDelay: PT1H}, subscriber: {uri: 'http://127.0.0.1:1'}}}",
     );
-    node.text(&["wait", "trigger/away", "--for", "condition=Ready"]);
+    let waited = node.text(&["wait", "broker/default", "trigger/away", "--for", "condition=Ready"]);
+    assert_eq!(waited.lines().count(), 2, "{waited}");
     node.json(&["invoke", "hello"]);
     node.json(&["event", "send", "--type", "a"]);
     let is_waiting =

@@ -1,7 +1,7 @@
 //! `fnctl delete`: objects by name, or what files hold.
 
 use crate::args::{Delete, Scope};
-use crate::failure::{Failure, code};
+use crate::failure::Failure;
 use crate::manifest;
 use crate::output;
 use crate::target::Target;
@@ -31,21 +31,6 @@ fn objects(arguments: &Delete) -> Result<Vec<Named>, Failure> {
     let from_files =
         documents.map(|d| (d.kind, d.object["metadata"]["namespace"].as_str().map(str::to_owned), d.name().to_owned()));
     let mut objects: Vec<Named> = from_files.collect();
-    let named = |word: &str, name: Option<&str>| match manifest::kind_and_name(word, name)? {
-        (kind, Some(name)) => Ok((kind, None, name.to_owned())),
-        (_, None) => Err(Failure::invalid(code::INPUT, format!("which {word}? name at least one"))),
-    };
-    match arguments.objects.as_slice() {
-        [kind, names @ ..] if !names.is_empty() && !kind.contains('/') => {
-            for name in names {
-                objects.push(named(kind, Some(name))?);
-            }
-        }
-        words => {
-            for word in words {
-                objects.push(named(word, None)?);
-            }
-        }
-    }
+    objects.extend(manifest::objects(&arguments.objects)?.into_iter().map(|(kind, name)| (kind, None, name)));
     Ok(objects)
 }

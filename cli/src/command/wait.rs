@@ -1,4 +1,4 @@
-//! `fnctl wait`: until a condition holds, or an object is gone.
+//! `fnctl wait`: until a condition holds, or objects are gone.
 
 use crate::args::{Scope, Wait};
 use crate::failure::{Exit, Failure, code};
@@ -11,17 +11,16 @@ use serde_json::Value;
 use std::time::Duration;
 
 pub(crate) async fn run(arguments: Wait, scope: &Scope) -> Result<(), Failure> {
-    let (kind, name) = match arguments.object.as_slice() {
-        [kind, name] => manifest::kind_and_name(kind, Some(name))?,
-        words => manifest::kind_and_name(words.first().map_or("", String::as_str), None)?,
-    };
-    let name = name.ok_or_else(|| Failure::invalid(code::INPUT, "wait takes KIND/NAME, or KIND NAME"))?;
+    let objects = manifest::objects(&arguments.objects)?;
     let until = Until::parse(&arguments.what)?;
     let target = Target::find(scope).await?;
-    let subject = Subject { kind, namespace: &target.namespace, name };
-    let object = wait(&target, subject, &until, arguments.timeout).await?;
-    let name = super::get::resource_name(kind, &object);
-    output::outcome(&target.form, &name, if until == Until::Gone { "deleted" } else { "condition met" })
+    for (kind, name) in objects {
+        let subject = Subject { kind, namespace: &target.namespace, name: &name };
+        let object = wait(&target, subject, &until, arguments.timeout).await?;
+        let name = super::get::resource_name(kind, &object);
+        output::outcome(&target.form, &name, if until == Until::Gone { "deleted" } else { "condition met" })?;
+    }
+    Ok(())
 }
 
 #[derive(Debug, PartialEq, Eq)]
