@@ -422,6 +422,20 @@ async fn a_loop_of_replies_ends() {
     node.brokers.drain().await;
 }
 
+/// What nobody wants is passed without a pause, however much it is: nothing else would wake the dispatcher.
+#[tokio::test(start_paused = true)]
+async fn an_event_behind_many_that_nobody_wants_comes_at_once() {
+    let node = Node::new(LogChoice::Memory, &[("a", &[Step::Status(200)])]).await;
+    node.add(trigger("a", "x")).await;
+    let kinds = std::iter::repeat_n("y", 3 * fnctl_config::limits::DISPATCH_READ_RECORDS).chain(["x"]);
+    let events = kinds.zip(0..).map(|(kind, id)| Event::new(id.to_string(), "/s", kind).unwrap()).collect();
+    let begun = node.deliver.begin.elapsed().as_millis();
+    node.brokers.publish(&key("main"), events).await.unwrap();
+    let after = node.calls(1).await[0].at_ms - begun;
+    assert!(after < fnctl_config::limits::CURSOR_FLUSH_INTERVAL.as_millis(), "{after} ms");
+    node.brokers.drain().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hanging_trigger_holds_nobody_up() {
     let node = Node::new(LogChoice::Memory, &[("slow", &[Step::Hang]), ("fast", &[Step::Status(200)])]).await;
