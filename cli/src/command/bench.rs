@@ -22,9 +22,19 @@ use goals::{Bench, Verdict};
 use machine::Machine;
 use serde_json::{Value, json};
 
+/// Whose servers were measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Servers {
+    /// The run's own, as the goals mean it.
+    Own,
+    /// One that the user named: there is nothing to compare it with.
+    Named,
+}
+
 /// What one run measured.
 struct Measured {
     bench: Bench,
+    servers: Servers,
     /// What was asked for, and the settings and versions of everything that was measured.
     settings: Value,
     figures: Figures,
@@ -39,7 +49,10 @@ pub(crate) async fn run(command: BenchCommand, scope: &Scope) -> Result<(), Fail
         BenchCommand::Event(arguments) => (Box::pin(event::run(&arguments, scope)).await?, arguments.load.check),
     };
     let machine = before.and_load_after(&Machine::look());
-    let verdicts = goals::compare(measured.bench, &measured.figures);
+    let verdicts = match measured.servers {
+        Servers::Own => goals::compare(measured.bench, &measured.figures),
+        Servers::Named => Vec::new(),
+    };
     if form.is_json() {
         output::json(
             &json!({"bench": measured.bench.name(), "settings": measured.settings, "machine": machine.to_json(),
@@ -59,6 +72,9 @@ fn print(measured: &Measured, machine: &Machine, verdicts: &[Verdict]) -> Result
     output::data(output::table(&[], lines))?;
     output::data("")?;
     output::data(measured.figures.table())?;
+    if verdicts.is_empty() {
+        return Ok(());
+    }
     output::data("")?;
     output::data(output::table(&["GOAL", "BOUND", "MEASURED", "MET"], verdicts.iter().map(Verdict::row)))
 }

@@ -8,7 +8,7 @@ use super::goals::{self, Bench};
 use super::http::guest;
 use super::load::{self, Load, Outcome, Until};
 use super::subject::{Node, gets};
-use super::{Measured, machine, showcase};
+use super::{Measured, Servers, machine, showcase};
 use crate::args::{BenchCold, Scope};
 use crate::failure::Failure;
 use crate::output;
@@ -54,7 +54,7 @@ pub(super) async fn run(arguments: &BenchCold, scope: &Scope) -> Result<Measured
     output::say(format!("waiting {} s", arguments.settle.as_secs()));
     tokio::time::sleep(arguments.settle).await;
     figures.add(goals::MEMORY_AFTER, "MiB", node.server.resident_mib()?);
-    Ok(Measured { bench: Bench::Cold, settings, figures })
+    Ok(Measured { bench: Bench::Cold, servers: Servers::Own, settings, figures })
 }
 
 fn name(number: usize) -> String {

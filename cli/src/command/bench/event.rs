@@ -9,7 +9,7 @@ use super::goals::{self, Bench};
 use super::line::written;
 use super::load::{self, Load, Outcome, Requests, Until};
 use super::subject::{Node, address_of, request};
-use super::{Measured, machine};
+use super::{Measured, Servers, machine};
 use crate::args::{BenchEvent, Scope};
 use crate::failure::{Failure, code};
 use crate::output;
@@ -46,7 +46,7 @@ pub(super) async fn run(arguments: &BenchEvent, scope: &Scope) -> Result<Measure
             let outcome = load::run(ingest(arguments, url, arguments.load.seconds)?).await?;
             add(&mut figures, "url", &outcome);
         }
-        return Ok(Measured { bench: Bench::Event, settings, figures });
+        return Ok(Measured { bench: Bench::Event, servers: Servers::Named, settings, figures });
     }
     let program = std::env::current_exe()?;
     settings["fnctl"] =
@@ -78,7 +78,7 @@ pub(super) async fn run(arguments: &BenchEvent, scope: &Scope) -> Result<Measure
         figures.add("connections per fdatasync", "1/s", by_disk);
         figures.add(goals::DURABLE_TO_BOUND, "x", kept.per_second() / by_disk.min(lost.per_second()));
     }
-    Ok(Measured { bench: Bench::Event, settings, figures })
+    Ok(Measured { bench: Bench::Event, servers: Servers::Own, settings, figures })
 }
 
 fn add(figures: &mut Figures, side: &str, outcome: &Outcome) {

@@ -6,7 +6,7 @@ use super::figures::Figures;
 use super::goals::{self, Bench};
 use super::load::{self, Load, Requests, Until};
 use super::subject::{Node, address_of, gets};
-use super::{Measured, machine};
+use super::{Measured, Servers, machine};
 use crate::args::{BenchHttp, Scope};
 use crate::failure::{Failure, code};
 use crate::output;
@@ -54,7 +54,7 @@ pub(super) async fn run(arguments: &BenchHttp, scope: &Scope) -> Result<Measured
         let side =
             Side { name: "url", server: None, address: address_of(url)?, requests: gets(std::slice::from_ref(url))? };
         rounds(arguments, &[side], &mut figures).await?;
-        return Ok(Measured { bench: Bench::Http, settings, figures });
+        return Ok(Measured { bench: Bench::Http, servers: Servers::Named, settings, figures });
     }
     let hello = guest(&arguments.guests, "hello-bench.wasm")?;
     let spin = guest(&arguments.guests, "spin.wasm")?;
@@ -92,7 +92,7 @@ pub(super) async fn run(arguments: &BenchHttp, scope: &Scope) -> Result<Measured
     }
     rounds(arguments, &sides, &mut figures).await?;
     neighbours(arguments, &own("neighbour", &fresh)?, &own("spin", &spin)?, &mut figures).await?;
-    Ok(Measured { bench: Bench::Http, settings, figures })
+    Ok(Measured { bench: Bench::Http, servers: Servers::Own, settings, figures })
 }
 
 /// A component of the repository.
