@@ -80,6 +80,37 @@ async fn what_a_retention_drops_unseen_is_counted_as_expired() {
     assert_eq!(node.deliver.calls.lock().unwrap().len(), DELIVERIES_IN_FLIGHT_MAX + held + 124);
 }
 
+/// A bit that turned over costs the events of one commit; those around it are delivered.
+#[tokio::test(start_paused = true)]
+async fn what_is_damaged_is_passed_over() {
+    let (disk, count) = (Simulated::new(1), 20);
+    let node = in_files(tempfile::tempdir().unwrap(), &disk, &[("a", &[Step::Hang])]).await;
+    node.add(trigger("a", "x")).await;
+    for id in 0..count {
+        node.send(&id.to_string(), "x").await;
+    }
+    node.calls(count).await;
+    node.brokers.drain().await;
+    let Node { brokers, directory, .. } = node;
+    drop(brokers);
+    let (segment, length) =
+        disk.files().into_iter().find(|(path, _)| path.extension() == Some("seg".as_ref())).unwrap();
+    assert!(disk.flip_bit(&segment, length / 2 * 8));
+
+    let again = in_files(directory, &disk, &[("a", &[Step::Status(200)])]).await;
+    again.add(trigger("a", "x")).await;
+    again.send("later", "x").await;
+    let mut ids: Vec<_> = again.calls(count).await.into_iter().map(|call| call.id).collect();
+    while again.brokers.metrics().await[0].delivered < count as u64 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(again.brokers.metrics().await[0].damaged, 2, "the range, and its file");
+    ids.retain(|id| id != "later");
+    assert_eq!((ids.len(), ids.first().unwrap().as_str()), (count - 1, "0"));
+    assert_eq!(again.deliver.calls.lock().unwrap().len(), count, "all but one, and what came later");
+    again.brokers.drain().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_kill_interrupted_is_given_again_and_said_to_be() {
     let disk = Simulated::new(1);
