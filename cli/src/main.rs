@@ -17,9 +17,8 @@ mod telemetry;
 
 use args::{Arguments, Command};
 use clap::Parser as _;
-use failure::{Exit, Failure, code};
+use failure::{Failure, code};
 use fnctl_config::limits::EXIT_WAIT_MAX;
-use std::ffi::OsStr;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -29,8 +28,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Command::CompileComponent { arguments } = &arguments.command {
         // A process of its own with tight limits: no runtime, no threads, no connection.
-        let [component, output] = arguments.as_slice() else { return ExitCode::from(Exit::Invalid as u8) };
-        let status = fnctl_runtime_wasm::compile::run_child(OsStr::new(component), OsStr::new(output));
+        let status = fnctl_runtime_wasm::compile::run_child(arguments);
         return ExitCode::from(u8::try_from(status).unwrap_or(1));
     }
     let json = arguments.scope.output.as_deref() == Some("json");

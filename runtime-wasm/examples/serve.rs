@@ -28,10 +28,10 @@ use tokio::task::JoinSet;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    if let [_, command, component, output] = arguments.as_slice()
+    if let [_, command, rest @ ..] = arguments.as_slice()
         && command == "compile"
     {
-        std::process::exit(run_child(component, output));
+        std::process::exit(run_child(rest));
     }
     let [_, address, component, rest @ ..] = arguments.as_slice() else {
         return Err("serve ADDRESS COMPONENT.wasm [REQUESTS PER INSTANCE]".into());

@@ -98,13 +98,16 @@ impl Preparer {
         let output = artifacts.partial();
         let compiled = self.compiler.compile(&artifacts.blob_path(digest), &output).await;
         let (artifacts, engine, digest) = (artifacts.clone(), engine.clone(), digest.to_owned());
-        blocking(move || match compiled {
-            Ok(()) => Ok(artifacts.adopt_compiled(&engine, &digest, &output)?),
-            Err(error) => {
+        blocking(move || {
+            let adopted = match compiled {
+                Ok(()) => artifacts.adopt_compiled(&engine, &digest, &output).map_err(PrepareError::from),
+                Err(error) => Err(error.into()),
+            };
+            if adopted.is_err() {
                 // A killed child may leave half a file; the next start would drop it.
                 _ = std::fs::remove_file(&output);
-                Err(error.into())
             }
+            adopted
         })
         .await?
     }

@@ -7,8 +7,9 @@ use crate::testing::{Bench, call, get, request, text};
 use bytes::Bytes;
 use fnctl_activator::body::Body;
 use fnctl_activator::provider::{CallError, Instances, Lease, Provider as _};
+use fnctl_config::limits;
 use fnctl_config::reach::Refusal;
-use fnctl_config::snapshot::{Access, ObjectKey, Reuse};
+use fnctl_config::snapshot::{Access, ObjectKey, Reuse, Revision};
 use http_body_util::BodyExt as _;
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -112,6 +113,25 @@ async fn no_byte_of_an_instance_is_seen_by_the_next() {
         assert_eq!(text(&memory, get("/read")).await, "0");
     }
     assert_eq!(bench.runtime.guest_memory_bytes(), 0, "and all of it was given back");
+}
+
+#[tokio::test]
+async fn a_host_call_takes_so_many_bytes_and_no_more() {
+    let bench = Bench::new();
+    let granted = |revision: &mut Revision| {
+        revision.grants.key_value.insert("counters".to_owned());
+        revision.grants.buckets.insert("pictures".to_owned(), Access::Read);
+    };
+    let storage = bench.start("storage", granted).await;
+    let put = async |bytes: usize| {
+        call(&storage, request("PUT", "/value/counters/n", Bytes::from(vec![b'x'; bytes]).into())).await
+    };
+    // The host has looked at it, and its store refuses it; the key counts too.
+    let (head, body) = put(limits::HOST_CALL_BYTES_MAX - "n".len()).await.unwrap();
+    assert!(head.status() == 502 && body.unwrap().contains("a value has at most"));
+    let error = put(limits::HOST_CALL_BYTES_MAX).await.unwrap_err();
+    assert!(matches!(&error, CallError::Trap(reason) if reason.contains("too much data")), "{error}");
+    assert_eq!(text(&storage, request("POST", "/count/counters/n", Body::empty())).await, "1", "the next call works");
 }
 
 #[tokio::test]

@@ -7,6 +7,10 @@ use crate::harness::{Data, Node, root};
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
+/// A component whose one function adds two values that are not there.
+const INVALID: &[u8] =
+    b"\0asm\x0d\0\x01\0\x01\x19\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x0a\x05\x01\x03\0\x6a\x0b";
+
 /// A component of empty modules.
 fn modules(count: usize) -> Vec<u8> {
     let section = [&[1, 8], MODULE].concat();
@@ -17,7 +21,7 @@ fn modules(count: usize) -> Vec<u8> {
 fn what_is_no_function_is_refused_with_the_reason() {
     let node = Node::start();
     let hello = std::fs::read(root().join("examples/hello/hello.wasm")).expect("the example is there");
-    let table: [(&str, Vec<u8>, i32, &[&str]); 7] = [
+    let table: [(&str, Vec<u8>, i32, &[&str]); 8] = [
         ("text.wasm", b"no wasm at all".to_vec(), 2, &["FN1001", "text.wasm is not WebAssembly", "wasm32-wasip2"]),
         ("empty.wasm", Vec::new(), 2, &["FN1001", "empty.wasm"]),
         (
@@ -26,6 +30,7 @@ fn what_is_no_function_is_refused_with_the_reason() {
             1,
             &["FN1203", "default/core", "core wasm module and not a component", "wasm32-wasip2"],
         ),
+        ("invalid.wasm", INVALID.to_vec(), 1, &["FN1301", "\"invalid\"", "does not compile", "type mismatch"]),
         ("bare.wasm", modules(0), 1, &["FN1301", "\"bare\"", "no wasi:http/incoming-handler"]),
         ("many.wasm", modules(201), 1, &["FN1203", "default/many", "201 core modules", "the limit is 200"]),
         ("cut.wasm", hello[..hello.len() / 2].to_vec(), 1, &["FN1203", "default/cut", "damaged"]),
