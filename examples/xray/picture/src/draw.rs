@@ -106,25 +106,27 @@ fn window(picture: &Picture) -> (f32, f32) {
         counts.iter().position(reached).unwrap_or(0) as f32
     };
     let (low, high) = (quantile(WINDOW.0), quantile(WINDOW.1));
-    let high = if high > low { high } else { low + 1.0 };
+    // Of a blank film all is black but what stands out of it.
+    let contrast = (high - low).max(1.0);
     match picture.polarity() {
-        Polarity::Monochrome2 => (low, high),
-        Polarity::Monochrome1 => (high, low),
+        Polarity::Monochrome2 => (low, low + contrast),
+        Polarity::Monochrome1 => (high, high - contrast),
     }
 }
 
 fn draw_outline(canvas: &mut Canvas, film: &Film, patch: Rectangle, label: &str, colour: Colour) {
     const MARGIN: usize = 8;
+    const LINE: usize = 3;
     const TEXT: usize = 24;
     let scaled = |pixels: usize| (pixels as f64 * film.scale).round() as usize;
-    let (right, bottom) = (WIDTH - film.left - 3, film.height - 3);
+    let (right, bottom) = (WIDTH - film.left - LINE, film.height - LINE);
     let outline = Rectangle {
-        x0: (film.left + scaled(patch.x0)).saturating_sub(MARGIN).max(film.left + 2),
-        y0: scaled(patch.y0).saturating_sub(MARGIN).max(2),
+        x0: (film.left + scaled(patch.x0)).saturating_sub(MARGIN).max(film.left + LINE),
+        y0: scaled(patch.y0).saturating_sub(MARGIN).max(LINE),
         x1: (film.left + scaled(patch.x1) + MARGIN).min(right),
         y1: (scaled(patch.y1) + MARGIN).min(bottom),
     };
-    canvas.frame(outline, 3, colour);
+    canvas.frame(outline, LINE, colour);
     let width = text::width(label, TEXT) + 12;
     let left = outline.x0.max(4).min(WIDTH.saturating_sub(width + 4));
     let top = if outline.y0 > 40 { outline.y0 - 36 } else { (outline.y1 + 6).min(film.height.saturating_sub(32)) };

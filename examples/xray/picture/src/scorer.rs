@@ -126,8 +126,6 @@ pub struct Reading {
     pub measures: Vec<Measure>,
     /// The largest dense patch in the picture's pixels, if it is worth showing, and its zone.
     pub patch: Option<(Rectangle, Zone)>,
-    /// The box around the lungs in the picture's pixels: left, top, right, bottom.
-    pub lungs: [f64; 4],
     /// The threshold at which the lungs were found, in 1/128 of the contrast.
     pub level: i32,
     /// Mediastinum minus clearest lung, as a part of the picture's contrast.
@@ -157,7 +155,6 @@ pub fn score(picture: &Picture) -> Result<Reading, Degenerate> {
         note: area.note,
         measures: sorted(measures),
         patch: shown.map(|patch| (outline(&patch, picture), area.zone(&patch))),
-        lungs: area.bounds(picture),
         level,
         contrast: density.contrast,
     })

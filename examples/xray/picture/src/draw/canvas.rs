@@ -72,3 +72,6 @@ pub(super) fn png(size: (usize, usize), colour: png::ColorType, depth: png::BitD
     written.expect("memory takes every byte, and the bytes fit the size");
     file
 }
+
+#[cfg(test)]
+mod tests;

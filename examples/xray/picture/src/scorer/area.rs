@@ -3,7 +3,6 @@
 use super::Zone;
 use crate::grid::{self, CELLS, Component, SIDE};
 use crate::lungs::Lungs;
-use crate::picture::Picture;
 use std::ops::Range;
 
 /// The patient's side.
@@ -118,13 +117,6 @@ impl Area {
         };
         Zone { side, third }
     }
-
-    /// The box in the picture's pixels.
-    pub(super) fn bounds(&self, picture: &Picture) -> [f64; 4] {
-        let Frame { middle, right_width, left_width, top, bottom, .. } = self.frame;
-        let (x, y) = (picture.width() as f64 / SIDE as f64, picture.height() as f64 / SIDE as f64);
-        [(middle - right_width) * x, top * y, (middle + left_width + 1.0) * x, (bottom + 1.0) * y]
-    }
 }
 
 impl Frame {
@@ -204,3 +196,6 @@ fn is_inside(outline: &[(f64, f64)], u: f64, v: f64) -> bool {
         inside != crosses
     })
 }
+
+#[cfg(test)]
+mod tests;
