@@ -38,7 +38,10 @@ mod tests {
         let headers = vec![("ce-id".to_owned(), "1".to_owned())];
         let event = Request { method: "POST".into(), headers, ..Request::default() };
         assert_eq!(handle(&event), Response::empty(204));
-        assert_eq!(handle(&Request { method: "GET".into(), ..event.clone() }).status, 400);
-        assert_eq!(handle(&Request { headers: Vec::new(), ..event }).status, 400);
+        for refused in [Request { method: "GET".into(), ..event.clone() }, Request { headers: Vec::new(), ..event }] {
+            let answer = handle(&refused);
+            assert_eq!(answer.status, 400);
+            assert!(String::from_utf8_lossy(&answer.body).contains("ce-id"), "{answer:?}");
+        }
     }
 }

@@ -70,12 +70,36 @@ mod tests {
         handle(&Request { method: "GET".into(), target: target.into(), ..Request::default() })
     }
 
+    fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+        response.headers.iter().find(|(header, _)| *header == name).map(|(_, value)| value.as_str())
+    }
+
     #[test]
     fn answers_the_film_that_is_asked_for() {
         let film = get("/phantom?seed=20007&kind=sick&size=512");
         assert_eq!((film.status, &film.body[128..132]), (200, b"DICM".as_slice()));
+        assert_eq!(header(&film, "content-type"), Some("application/dicom"));
         assert_eq!(film, get("/phantom?seed=20007&index=7&size=512"));
-        assert!(get("/phantom?seed=1&size=512&format=png").body.starts_with(b"\x89PNG"));
+        assert_eq!(film, get("/phantom?seed=20007&size=512&format=dicom"));
+        assert_ne!(film.body, get("/phantom?seed=20008&kind=sick&size=512").body);
+        let shown = get("/phantom?seed=20007&size=512&format=png");
+        assert_eq!(header(&shown, "content-type"), Some("image/png"));
+        assert!(shown.body.starts_with(b"\x89PNG"));
+        for (target, kind) in [
+            ("/phantom?seed=20000&size=512", "healthy"),
+            ("/phantom?seed=20009&size=512", "borderline"),
+            ("/phantom?seed=20009&index=8&size=512", "sick"),
+            ("/phantom?seed=20009&index=8&kind=healthy&size=512", "healthy"),
+        ] {
+            assert_eq!(header(&get(target), "x-phantom-kind"), Some(kind), "{target}");
+        }
+        assert_eq!(get("/").body, get("/phantom?seed=0&kind=healthy&size=1024").body, "what is not said");
+    }
+
+    #[test]
+    fn only_get_is_answered() {
+        let target = "/phantom?size=512".to_owned();
+        assert_eq!(handle(&Request { method: "POST".into(), target, ..Request::default() }).status, 405);
     }
 
     #[test]

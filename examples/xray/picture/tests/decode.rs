@@ -143,6 +143,70 @@ fn png_keeps_every_sample() {
 }
 
 #[test]
+fn a_png_in_colour_is_read_as_its_luma_and_its_transparency_is_not_looked_at() {
+    let luma = [76, 150, 29, 255, 124];
+    let colours = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [10, 200, 30]];
+    let rgba = colours.map(|[red, green, blue]| [red, green, blue, 7]);
+    let grey = luma.map(|grey| [grey as u8, 7]);
+    for (kind, bytes) in [
+        (png::ColorType::Rgb, colours.as_flattened()),
+        (png::ColorType::Rgba, rgba.as_flattened()),
+        (png::ColorType::GrayscaleAlpha, grey.as_flattened()),
+    ] {
+        let read = |depth, bytes: &[u8]| {
+            let mut file = Vec::new();
+            let mut encoder = png::Encoder::new(&mut file, 5, 1);
+            encoder.set_color(kind);
+            encoder.set_depth(depth);
+            encoder.write_header().unwrap().write_image_data(bytes).unwrap();
+            decode(&file, PIXELS_MAX).unwrap().picture
+        };
+        assert_eq!(read(png::BitDepth::Eight, bytes).samples(), luma, "{kind:?}");
+        // Each byte twice is the same share of the larger range.
+        let wide: Vec<u8> = bytes.iter().flat_map(|byte| [*byte, *byte]).collect();
+        let samples = read(png::BitDepth::Sixteen, &wide).samples().to_vec();
+        let close = |(wide, narrow): (&u16, &u16)| wide.abs_diff(narrow * 257) <= 257;
+        assert!(samples.iter().zip(&luma).all(close), "{kind:?}: {samples:?}");
+    }
+}
+
+/// A JPEG 2000 codestream of 4 x 4 pixels and so many channels, with no bit of any of them.
+fn codestream(channels: u8) -> Vec<u8> {
+    let mut file = vec![0xFF, 0x4F, 0xFF, 0x51, 0, 38 + 3 * channels, 0, 0];
+    for number in [4_u32, 4, 0, 0, 4, 4, 0, 0] {
+        file.extend(number.to_be_bytes());
+    }
+    file.extend([0, channels]);
+    file.extend([7, 1, 1].repeat(usize::from(channels)));
+    file.extend([0xFF, 0x52, 0, 12, 0, 0, 0, 1, 0, 0, 2, 2, 0, 1]);
+    file.extend([0xFF, 0x5C, 0, 4, 0x40, 0x40]);
+    file.extend([0xFF, 0x90, 0, 10, 0, 0, 0, 0, 0, 15, 0, 1, 0xFF, 0x93, 0, 0xFF, 0xD9]);
+    file
+}
+
+#[test]
+fn a_film_in_colour_is_refused() {
+    let inside = |channels| {
+        let mut file = written(|file| set_syntax(file, dicom::JPEG_2000));
+        set(&mut file, Attribute::Rows, 4);
+        file.truncate(find(&file, Attribute::PixelData) + 8);
+        file.extend(u32::MAX.to_le_bytes());
+        for fragment in [Vec::new(), codestream(channels)] {
+            file.extend([0xFE, 0xFF, 0x00, 0xE0]);
+            file.extend((fragment.len() as u32).to_le_bytes());
+            file.extend(fragment);
+        }
+        file.extend([0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0]);
+        decode(&file, PIXELS_MAX).map(|decoded| decoded.picture.samples().to_vec()).map_err(|error| error.to_string())
+    };
+    for channels in 2..=4 {
+        let error = inside(channels).expect_err("more than grey");
+        assert!(error.contains("more than one channel"), "{channels}: {error}");
+    }
+    assert_eq!(inside(1), Ok(vec![128; 16]), "grey is read: a stream without a bit is the middle of the range");
+}
+
+#[test]
 fn says_what_is_wrong_with_a_file() {
     let long = |file: &mut Vec<u8>| {
         let at = find(file, Attribute::PixelData);

@@ -1,5 +1,6 @@
 //! The scorer against the numbers of the prototype that its limits were measured with, and on pictures it must not score.
 
+use std::ops::RangeInclusive;
 use xray_picture::phantom::{Kind, Patient, Phantom};
 use xray_picture::picture::{Picture, Polarity, Rectangle};
 use xray_picture::scorer::Feature::{self, Asymmetry, Detail, Haze, Opacity, Patch};
@@ -133,8 +134,21 @@ fn drawn(width: usize, height: usize, sample: impl Fn(usize, usize) -> u16) -> P
     Picture::new((width, height), 12, Polarity::Monochrome2, samples).expect("as many samples as pixels")
 }
 
+/// Columns and rows of the scorer's 128 x 128 cells.
+type Cells = (RangeInclusive<usize>, RangeInclusive<usize>);
+
+/// A film of 512 pixels that is the same in the mirror: bright, with a dark lung in these columns of the right half, and with
+/// other dark places.
+fn chest(x: usize, y: usize, lung: RangeInclusive<usize>, dark: &[Cells]) -> u16 {
+    let (x, y) = (x / 4, y / 4);
+    let is_lung = lung.contains(&x.min(127 - x)) && (24..=96).contains(&y);
+    let is_dark = dark.iter().any(|(columns, rows)| columns.contains(&x) && rows.contains(&y));
+    if is_lung || is_dark { 900 } else { 2800 }
+}
+
 #[test]
 fn gives_no_risk_for_what_is_no_chest() {
+    let faint = |x: usize, y: usize| if (x, y) == (5, 5) { 4095 } else { 1000 + (x % 20) as u16 };
     let noise = |x: usize, y: usize| ((x * 7919 + y * 104_729).wrapping_mul(2_654_435_761) >> 7) as u16 % 4096;
     let table = [
         ("63 x 500", drawn(63, 500, noise), Degenerate::Small),
@@ -144,6 +158,13 @@ fn gives_no_risk_for_what_is_no_chest() {
         ("ramp", drawn(256, 256, |x, _| x as u16 * 16), Degenerate::NoLungs),
         ("stripes", drawn(256, 256, |x, _| if x % 16 < 8 { 0 } else { 4000 }), Degenerate::NoLungs),
         ("noise", drawn(256, 256, noise), Degenerate::NoLungs),
+        ("faint beside one bright pixel", drawn(200, 200, faint), Degenerate::Blank),
+        ("narrow lungs", drawn(512, 512, |x, y| chest(x, y, 50..=59, &[])), Degenerate::SmallLungs),
+        (
+            "lungs around a gap",
+            drawn(512, 512, |x, y| chest(x, y, 20..=46, &[(56..=71, 10..=110)])),
+            Degenerate::NoContrast,
+        ),
     ];
     for (name, picture, expected) in table {
         assert_eq!(score(&picture), Err(expected), "{name}");
@@ -157,7 +178,7 @@ fn any_shape_of_picture_is_answered() {
         let whole = film(20_007, Kind::Sick, 512);
         let at = |x: usize, y: usize| whole.samples()[y * 512 / height * 512 + x * 512 / width];
         // It need not find lungs, it must not fail.
-        let _ = score(&drawn(width, height, at));
+        assert_ne!(score(&drawn(width, height, at)), Err(Degenerate::Small), "{width} x {height}");
     }
 }
 
@@ -177,4 +198,27 @@ fn inverting_and_fewer_bits_change_nothing_that_matters() {
         let change = (score(&covered).unwrap().risk - risk).abs();
         assert!(change <= 0.012, "{seed}: covering the text changes the risk by {change}");
     }
+}
+
+#[test]
+fn of_patches_of_one_size_the_first_is_shown() {
+    let patched = |columns: &[RangeInclusive<usize>]| {
+        let is_patch = |x, y| columns.iter().any(|columns| columns.contains(&x)) && (54..=70).contains(&y);
+        let sample = |x, y| if is_patch(x / 4, y / 4) { 2700 } else { chest(x, y, 20..=46, &[]) };
+        score(&drawn(512, 512, sample)).unwrap()
+    };
+    let lungs = [31..=36, 91..=96];
+    let zone = |reading: &Reading| reading.patch.map(|(_, zone)| zone.to_string());
+    let (one, other, both) = (patched(&lungs[..1]), patched(&lungs[1..]), patched(&lungs));
+    assert_eq!(value_of(&one, Patch), value_of(&other, Patch), "they are of one size");
+    assert_eq!([&one, &other].map(zone), ["right middle", "left middle"].map(|zone| Some(zone.to_owned())));
+    assert_eq!(both.patch, one.patch, "read as a page");
+}
+
+#[test]
+fn a_patch_that_is_too_small_to_show_is_measured() {
+    let reading = score(&film(20_156, Kind::Healthy, 512)).unwrap();
+    let patch = value_of(&reading, Patch);
+    assert!(patch > 0.0 && patch < 0.012, "{patch}");
+    assert_eq!(reading.patch, None);
 }
