@@ -172,3 +172,16 @@ pub(crate) fn components(mask: &[bool]) -> Vec<Component> {
     }
     found
 }
+
+#[cfg(test)]
+impl Component {
+    /// The cells in these columns and rows, which tests make.
+    pub(crate) fn block(columns: std::ops::RangeInclusive<usize>, rows: std::ops::RangeInclusive<usize>) -> Self {
+        Self::new(rows.flat_map(|y| columns.clone().map(move |x| y * SIDE + x)).collect())
+    }
+
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self::new([self.cells, other.cells].concat())
+    }
+}

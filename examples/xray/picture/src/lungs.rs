@@ -94,3 +94,6 @@ fn pair_score(a: &Component, b: &Component) -> Option<f64> {
     let weight = |one: &Component| one.area() as f64 * one.fill().sqrt();
     Some((weight(a) + weight(b)) * (overlap / union).sqrt())
 }
+
+#[cfg(test)]
+mod tests;

@@ -117,3 +117,6 @@ pub struct Rectangle {
     /// The row after the last.
     pub y1: usize,
 }
+
+#[cfg(test)]
+mod tests;

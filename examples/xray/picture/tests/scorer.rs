@@ -222,3 +222,37 @@ fn a_patch_that_is_too_small_to_show_is_measured() {
     assert!(patch > 0.0 && patch < 0.012, "{patch}");
     assert_eq!(reading.patch, None);
 }
+
+#[test]
+fn one_lung_is_scored_and_that_is_noted() {
+    let both = score(&drawn(512, 512, |x, y| chest(x, y, 20..=46, &[]))).unwrap();
+    assert_eq!(both.note, None);
+    for is_hidden in [|x: usize| x < 256, |x: usize| x >= 256] {
+        let sample = |x, y| if is_hidden(x) { 2800 } else { chest(x, y, 20..=46, &[]) };
+        let reading = score(&drawn(512, 512, sample)).unwrap();
+        assert_eq!(reading.note, Some("only one lung field found"));
+        assert!(value_of(&reading, Opacity) > 0.4, "what is hidden is dense: {reading:?}");
+        // One that is short may be anything.
+        let short = |x, y| if (44..=72).contains(&(y / 4)) { sample(x, y) } else { 2800 };
+        assert_eq!(score(&drawn(512, 512, short)), Err(Degenerate::NoLungs));
+    }
+}
+
+#[test]
+fn brightness_is_relative() {
+    let whole = film(20_007, Kind::Sick, 512);
+    let [dark, bright] = [0, 50_000].map(|offset| {
+        let samples = whole.samples().iter().map(|sample| sample / 16 + offset).collect();
+        score(&Picture::new((512, 512), 16, Polarity::Monochrome2, samples).unwrap()).unwrap()
+    });
+    assert!((dark.risk - bright.risk).abs() < 1e-6, "{} and {}", dark.risk, bright.risk);
+}
+
+#[test]
+fn a_pixel_of_a_small_film_stands_for_several_cells() {
+    let whole = film(20_007, Kind::Sick, 512);
+    let small =
+        |times: usize| drawn(64 * times, 64 * times, |x, y| whole.samples()[y / times * 8 * 512 + x / times * 8]);
+    let (one, two) = (score(&small(1)).unwrap(), score(&small(2)).unwrap());
+    assert_eq!((one.risk, one.measures, one.level), (two.risk, two.measures, two.level));
+}

@@ -1,15 +1,8 @@
 //! The measured area around lungs that are blocks of cells: where it lies is calculated by hand.
 
 use super::{Area, BANDS, Side};
-use crate::grid::{self, CELLS, Component, SIDE};
+use crate::grid::{CELLS, Component, SIDE};
 use crate::lungs::Lungs;
-use std::ops::RangeInclusive;
-
-/// The cells in these columns and rows.
-fn block(columns: RangeInclusive<usize>, rows: RangeInclusive<usize>) -> Component {
-    let mask: Vec<bool> = (0..CELLS).map(|at| columns.contains(&(at % SIDE)) && rows.contains(&(at / SIDE))).collect();
-    grid::components(&mask).remove(0)
-}
 
 fn both(right: Component, left: Component) -> Option<Area> {
     Area::around(&Lungs::Both { right, left })
@@ -17,7 +10,7 @@ fn both(right: Component, left: Component) -> Option<Area> {
 
 /// Right lung 30 to 55, left lung 72 to 97: the midline is 63.5, and each reaches 33.5 cells from it.
 fn even() -> Area {
-    both(block(30..=55, 20..=80), block(72..=97, 20..=80)).expect("lungs that are large enough")
+    both(Component::block(30..=55, 20..=80), Component::block(72..=97, 20..=80)).expect("lungs that are large enough")
 }
 
 /// The columns and rows that the two sides span together: first and last.
@@ -30,10 +23,11 @@ fn span(area: &Area) -> [f64; 4] {
 fn a_side_that_is_much_narrower_takes_the_width_of_the_other() {
     // The midline is 64, and the left lung reaches 40 cells from it.
     for (first, right) in [(24, 24.0), (30, 30.0), (31, 24.0), (40, 24.0)] {
-        let area = both(block(first..=55, 20..=80), block(73..=104, 20..=80)).expect("large enough");
+        let area =
+            both(Component::block(first..=55, 20..=80), Component::block(73..=104, 20..=80)).expect("large enough");
         assert_eq!(span(&area), [right, 104.0, 20.0, 80.0], "from {first}");
     }
-    let area = both(block(24..=55, 20..=80), block(73..=90, 20..=80)).expect("large enough");
+    let area = both(Component::block(24..=55, 20..=80), Component::block(73..=90, 20..=80)).expect("large enough");
     assert_eq!(span(&area), [24.0, 104.0, 20.0, 80.0], "the other side likewise");
 }
 
@@ -41,7 +35,8 @@ fn a_side_that_is_much_narrower_takes_the_width_of_the_other() {
 fn a_side_that_is_cut_short_takes_the_height_of_the_other() {
     // The common height is 60 cells; 9 of them may be missing.
     for (rows, top, bottom) in [(29..=80, 29, 80), (30..=80, 20, 80), (20..=71, 20, 71), (20..=70, 20, 80)] {
-        let area = both(block(30..=55, 20..=80), block(72..=97, rows.clone())).expect("large enough");
+        let area =
+            both(Component::block(30..=55, 20..=80), Component::block(72..=97, rows.clone())).expect("large enough");
         let height = |row: usize, column: usize| area.frame.place(row * SIDE + column).1;
         assert_eq!((height(top, 90), height(bottom, 90)), (0.0, 1.0), "{rows:?}");
         assert_eq!((height(20, 40), height(80, 40)), (0.0, 1.0), "the whole side is as it was");
@@ -51,22 +46,14 @@ fn a_side_that_is_cut_short_takes_the_height_of_the_other() {
 #[test]
 fn the_midline_lies_in_the_gap_and_not_far_from_the_middle_of_the_box() {
     // The heart pushes the gap of the lower part aside: it is not looked at.
-    let with_heart = {
-        let mut mask = vec![false; CELLS];
-        let lung = |at: usize| {
-            let (x, y) = (at % SIDE, at / SIDE);
-            (20..=80).contains(&y) && if y < 50 { (72..=97).contains(&x) } else { (86..=97).contains(&x) }
-        };
-        (0..CELLS).filter(|at| lung(*at)).for_each(|at| mask[at] = true);
-        grid::components(&mask).remove(0)
-    };
+    let with_heart = Component::block(72..=97, 20..=49).and(Component::block(86..=97, 50..=80));
     for (right, left, middle) in [
-        (block(30..=55, 20..=80), with_heart, 63.5),
-        (block(30..=69, 20..=80), block(76..=97, 20..=80), 71.5),
-        (block(30..=50, 20..=80), block(57..=97, 20..=80), 55.5),
+        (Component::block(30..=55, 20..=80), with_heart, 63.5),
+        (Component::block(30..=69, 20..=80), Component::block(76..=97, 20..=80), 71.5),
+        (Component::block(30..=50, 20..=80), Component::block(57..=97, 20..=80), 55.5),
         // Five rows of the upper part must have both.
-        (block(30..=69, 20..=46), block(76..=97, 40..=80), 71.5),
-        (block(30..=69, 20..=46), block(76..=97, 41..=80), 63.5),
+        (Component::block(30..=69, 20..=46), Component::block(76..=97, 40..=80), 71.5),
+        (Component::block(30..=69, 20..=46), Component::block(76..=97, 41..=80), 63.5),
     ] {
         let area = both(right, left).expect("large enough");
         assert_eq!(area.frame.middle, middle);
@@ -75,7 +62,7 @@ fn the_midline_lies_in_the_gap_and_not_far_from_the_middle_of_the_box() {
 
 #[test]
 fn one_lung_stands_for_both_and_that_is_noted() {
-    for one in [Lungs::Right(block(30..=55, 20..=80)), Lungs::Left(block(72..=97, 20..=80))] {
+    for one in [Lungs::Right(Component::block(30..=55, 20..=80)), Lungs::Left(Component::block(72..=97, 20..=80))] {
         let area = Area::around(&one).expect("large enough");
         assert_eq!(span(&area), span(&even()));
         assert_eq!((area.note, even().note), (Some("only one lung field found"), None));
@@ -94,17 +81,17 @@ fn lungs_that_are_too_small_are_not_measured() {
         (44, 84, 20..=49, false),
         (45, 83, 20..=49, false),
     ] {
-        let area = both(block(first..=55, rows.clone()), block(73..=last, rows.clone()));
+        let area = both(Component::block(first..=55, rows.clone()), Component::block(73..=last, rows.clone()));
         assert_eq!(area.is_some(), is_measured, "{first} to {last}, {rows:?}");
     }
-    assert!(Area::around(&Lungs::Right(block(44..=55, 20..=80))).is_none());
-    assert!(Area::around(&Lungs::Left(block(72..=83, 20..=80))).is_none());
+    assert!(Area::around(&Lungs::Right(Component::block(44..=55, 20..=80))).is_none());
+    assert!(Area::around(&Lungs::Left(Component::block(72..=83, 20..=80))).is_none());
 }
 
 #[test]
 fn what_is_found_is_named_by_side_and_third() {
     // Fifty rows from 20: the middle third begins at 36, the lower one at 48.
-    let area = both(block(30..=55, 20..=70), block(72..=97, 20..=70)).expect("large enough");
+    let area = both(Component::block(30..=55, 20..=70), Component::block(72..=97, 20..=70)).expect("large enough");
     for (column, row, name) in [
         (45, 25, "right upper"),
         (45, 35, "right upper"),
@@ -113,7 +100,7 @@ fn what_is_found_is_named_by_side_and_third() {
         (82, 48, "left lower"),
         (82, 65, "left lower"),
     ] {
-        assert_eq!(area.zone(&block(column..=column, row..=row)).to_string(), name);
+        assert_eq!(area.zone(&Component::block(column..=column, row..=row)).to_string(), name);
     }
 }
 
