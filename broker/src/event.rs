@@ -66,12 +66,6 @@ impl Value {
     }
 }
 
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text())
-    }
-}
-
 impl<T: Into<String>> From<T> for Value {
     fn from(text: T) -> Self {
         Self::Text(text.into())

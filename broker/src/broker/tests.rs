@@ -57,7 +57,8 @@ struct Call {
 impl Deliver for Scripted {
     fn deliver(&self, parcel: Parcel) -> BoxFuture<'_, Outcome> {
         let Destination::Uri { uri, .. } = parcel.destination else { panic!("{parcel:?}") };
-        let attributes = parcel.event.optionals().map(|(name, value)| (name.to_owned(), value.to_string())).collect();
+        let attributes =
+            parcel.event.optionals().map(|(name, value)| (name.to_owned(), value.text().into_owned())).collect();
         let call = Call {
             to: uri.clone(),
             id: parcel.event.id().to_owned(),

@@ -36,7 +36,7 @@ fn parse(bytes: &Bytes) -> Result<(HeaderMap, Bytes), Invalid> {
     let mut headers = HeaderMap::new();
     let mut place = 0;
     let mut first = true;
-    while place < bytes.len() {
+    loop {
         let rest = &bytes[place..];
         let length = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
         let line = rest[..length].strip_suffix(b"\r").unwrap_or(&rest[..length]);

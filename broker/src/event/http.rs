@@ -90,7 +90,6 @@ pub fn encode_structured(event: &Event) -> (HeaderValue, Bytes) {
 fn binary_content_type(event: &Event) -> Option<HeaderValue> {
     match event.content_type() {
         Some(text) => HeaderValue::from_str(text).ok(),
-        None if event.data.is_empty() => None,
         None => serde_json::from_slice::<IgnoredAny>(&event.data)
             .is_ok()
             .then(|| HeaderValue::from_static("application/json")),

@@ -284,7 +284,8 @@ fn check_depth(body: &[u8]) -> Result<(), Invalid> {
     for byte in body {
         match byte {
             _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
+            // Outside of strings a backslash is no JSON.
+            b'\\' => escaped = true,
             b'"' => in_text = !in_text,
             b'{' | b'[' if !in_text => depth += 1,
             b'}' | b']' if !in_text => depth = depth.saturating_sub(1),

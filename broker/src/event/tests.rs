@@ -1,6 +1,6 @@
 use super::check::{Mode, check};
 use super::http::{self as binding, Message};
-use super::{Event, Invalid, Value, attribute, json, stored};
+use super::{Event, Invalid, TTL, Value, attribute, json, stored};
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 use cloudevents::AttributesReader as _;
@@ -85,10 +85,16 @@ fn malformed_documents_are_refused() {
     for text in ["", "{", "[]", "null", "1", "{}x", r#"{"specversion"}"#] {
         assert!(json::decode(&Bytes::from_static(text.as_bytes())).is_err(), "{text}");
     }
+    let number = json::decode(&Bytes::from_static(b"1")).unwrap_err().to_string();
+    assert!(number.contains("expected an object with the event's attributes"), "{number}");
     let deep = |depth: usize| format!(r#","data":{}1{}"#, "[".repeat(depth), "]".repeat(depth));
     assert!(structured(&deep(63)).is_ok());
     assert!(matches!(structured(&deep(64)), Err(Invalid::TooLarge { limit: 64, .. })));
-    assert!(structured(&format!(r#","data":"{}""#, "[".repeat(500))).is_ok(), "brackets in text are no nesting");
+    for text in ["[".repeat(500), "{".repeat(500), format!("\\\"{}", "[".repeat(500))] {
+        assert!(structured(&format!(r#","data":"{text}""#)).is_ok(), "brackets in text are no nesting: {text}");
+    }
+    let closed = format!(r#","data":["{}",{}1{}]"#, "]".repeat(9), "[".repeat(63), "]".repeat(63));
+    assert!(matches!(structured(&closed), Err(Invalid::TooLarge { .. })), "brackets in text close nothing");
 }
 
 #[test]
@@ -122,6 +128,21 @@ fn data_follows_its_content_type() {
     }
     let broken = structured("").unwrap().with_data("application/json", "{not json").unwrap();
     assert_eq!(json::decode(&json::encode(&broken).into()).unwrap(), broken, "data that only claims to be JSON");
+}
+
+#[test]
+fn text_is_written_as_text_and_other_data_as_base64() {
+    let written = |content_type: &str| {
+        let event = structured("").unwrap().with_data(content_type, "<a>").unwrap();
+        let written: serde_json::Value = serde_json::from_slice(&json::encode(&event)).unwrap();
+        ["data", "data_base64"].map(|member| written.get(member).and_then(|text| text.as_str()).map(str::to_owned))
+    };
+    for textual in ["text/csv", "Text/HTML; charset=utf-8", "application/xml", "image/svg+xml"] {
+        assert_eq!(written(textual), [Some("<a>".to_owned()), None], "{textual}");
+    }
+    for other in ["image/png", "application/xml-dtd", "application/text"] {
+        assert_eq!(written(other), [None, Some("PGE+".to_owned())], "{other}");
+    }
 }
 
 #[test]
@@ -165,9 +186,48 @@ fn binary_events_that_are_refused_name_the_attribute() {
     let coded = binary(&[("content-encoding", "gzip")], "").unwrap_err();
     assert_eq!(coded, Invalid::ContentCoding("gzip".to_owned()));
     assert!(binary(&[("content-encoding", "identity")], "").is_ok());
-    let many: Vec<_> = (0..80).map(|index| (format!("ce-a{index}"), "x".to_owned())).collect();
-    let many: Vec<_> = many.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    assert!(matches!(binary(&many, ""), Err(Invalid::TooLarge { .. })));
+}
+
+#[test]
+fn as_many_attributes_are_taken_as_the_limit_says_required_ones_among_them() {
+    let names: Vec<_> = (0..=ATTRIBUTES_MAX - 4).map(|index| format!("ce-a{index}")).collect();
+    let lines: Vec<_> = names.iter().map(|name| (name.as_str(), "x")).collect();
+    let members: Vec<_> = names.iter().map(|name| format!(r#","{}":"x""#, &name[3..])).collect();
+    let (all, more) = (ATTRIBUTES_MAX - 4, ATTRIBUTES_MAX - 3);
+    assert!(binary(&lines[..all], "").is_ok() && structured(&members[..all].concat()).is_ok());
+    for refused in [binary(&lines[..more], ""), structured(&members[..more].concat())] {
+        assert!(matches!(refused, Err(Invalid::TooLarge { limit: ATTRIBUTES_MAX, .. })), "{refused:?}");
+    }
+}
+
+#[test]
+fn the_content_type_says_whether_it_is_an_event_and_in_which_form() {
+    let one = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t"}"#;
+    let (event, batch) = (structured("").unwrap(), format!("[{one}]"));
+    let read = |content_type: &str, body: &str| {
+        let headers = headers(&[("content-type", content_type)]);
+        assert!(binding::is_event(&headers), "{content_type}");
+        binding::decode(&headers, &Bytes::copy_from_slice(body.as_bytes()))
+    };
+    for content_type in ["application/cloudevents+json", "Application/CloudEvents+JSON ; charset=utf-8"] {
+        assert_eq!(read(content_type, one), Ok(Message::One(event.clone())), "{content_type}");
+    }
+    assert_eq!(read("application/cloudevents-batch+json", &batch), Ok(Message::Batch(vec![event])));
+    assert!(binding::is_event(&headers(&[("ce-specversion", "1.0"), ("content-type", "text/plain")])));
+    for none in [&[][..], &[("content-type", "application/json")], &[("ce-id", "1")]] {
+        assert!(!binding::is_event(&headers(none)), "an ordinary answer: {none:?}");
+    }
+}
+
+#[test]
+fn data_without_a_content_type_is_labelled_where_it_is_json() {
+    let labelled = |data: &str| {
+        let mut event = Event::new("1", "/s", "t").unwrap().with_data("a/b", data.to_owned()).unwrap();
+        event.remove("datacontenttype");
+        binding::encode_binary(&event).get("content-type").cloned()
+    };
+    assert_eq!(labelled(r#"{"a":1}"#), Some(HeaderValue::from_static("application/json")));
+    assert_eq!((labelled("plain"), labelled("")), (None, None));
 }
 
 #[test]
@@ -182,8 +242,9 @@ fn batches_are_read_and_name_the_event_at_fault() {
         (error.attribute_at_fault(), error.to_string()),
         (Some("type"), "event 1 of the batch: attribute \"type\" is required and missing".to_owned())
     );
-    let many = vec![good; 1001].join(",");
-    assert!(matches!(read(format!("[{many}]")), Err(Invalid::TooLarge { limit: 1000, .. })));
+    let many = |count| read(format!("[{}]", vec![good; count].join(",")));
+    assert_eq!(many(1000).map(|events| events.len()), Ok(1000));
+    assert!(matches!(many(1001), Err(Invalid::TooLarge { limit: 1000, .. })));
 }
 
 #[test]
@@ -240,6 +301,25 @@ fn what_an_event_takes_is_counted_and_bounded() {
     assert_eq!(attribute::check_amount(ATTRIBUTES_MAX, ATTRIBUTES_BYTES_MAX), Ok(()));
     assert!(attribute::check_amount(ATTRIBUTES_MAX + 1, 0).is_err());
     assert!(attribute::check_amount(0, ATTRIBUTES_BYTES_MAX + 1).is_err());
+}
+
+#[test]
+fn a_mark_of_the_platform_is_there_once() {
+    let mut event = Event::new("1", "/s", "t").unwrap().with("subject", "kept").unwrap();
+    event.mark(TTL, Value::Integer(3));
+    event.mark(TTL, Value::Integer(2));
+    let all: Vec<_> = event.optionals().map(|(name, value)| format!("{name}={}", value.text())).collect();
+    assert_eq!(all, ["subject=kept", "knativebrokerttl=2"]);
+    assert_eq!((event.remove(TTL), event.remove(TTL)), (Some(Value::Integer(2)), None));
+    assert_eq!(event.optional("subject"), Some(&Value::from("kept")));
+}
+
+#[test]
+fn data_is_not_printed_for_debugging() {
+    let event = Event::new("1", "/s", "t").unwrap().with_data("text/plain", "a secret").unwrap();
+    let printed = format!("{event:?}");
+    assert!(printed.contains("datacontenttype: \"text/plain\"") && printed.contains("8 bytes"), "{printed}");
+    assert!(!printed.contains("secret"), "{printed}");
 }
 
 #[test]
