@@ -1,17 +1,9 @@
 //! What commands do beyond their happy path: which objects they mean, what they print for programs, and how they end.
 
-use crate::harness::{Data, Node, binary, shown};
+use crate::harness::{Data, Lines, Node, Owned, binary, ended, shown};
 use serde_json::{Value, json};
-use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
-
-/// Longer than anything here takes; who is not done by then hangs.
-const HANGS: Duration = Duration::from_secs(120);
-/// Lines of a process that wait to be looked at; then it waits.
-const LINES_AHEAD: usize = 64;
+use std::process::{Command, Output, Stdio};
 
 const CONFIG: &str = "{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME}}\n---\n";
 
@@ -122,30 +114,6 @@ fn what_a_manifest_would_do_is_told_with_its_component_and_not_done() {
     assert!(same.status.success(), "{}", shown(&same));
 }
 
-/// The lines that a process prints, as they come.
-fn lines(printed: impl Read + Send + 'static) -> mpsc::Receiver<String> {
-    let (tell, told) = mpsc::sync_channel(LINES_AHEAD);
-    std::thread::spawn(move || {
-        // Who does not listen any more has seen enough.
-        BufReader::new(printed).lines().map_while(Result::ok).all(|line| tell.send(line).is_ok())
-    });
-    told
-}
-
-/// Waits for a process to end, and kills one that does not.
-fn ended(mut child: Child) -> Option<i32> {
-    let id = child.id().to_string();
-    let (tell, told) = mpsc::sync_channel(1);
-    let waiting = std::thread::spawn(move || tell.send(child.wait().expect("it ends").code()));
-    let code = told.recv_timeout(HANGS);
-    if code.is_err() {
-        let killed = Command::new("kill").args(["-KILL", &id]).status().expect("kill runs");
-        assert!(killed.success());
-    }
-    waiting.join().expect("the thread ends").expect("it is listened to");
-    code.expect("it hangs")
-}
-
 #[test]
 fn followed_logs_go_on_with_the_next_revision_and_end_with_the_node() {
     let node = Node::start();
@@ -153,10 +121,10 @@ fn followed_logs_go_on_with_the_next_revision_and_end_with_the_node() {
     node.text(&["invoke", "hello", "--event", "--header", "ce-id:first"]);
     let mut command = binary();
     command.args(["logs", "hello", "-f", "-o", "json", "--kubeconfig"]).arg(node.kubeconfig());
-    let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
-    let lines = lines(child.stdout.take().expect("stdout is piped"));
+    let mut child = Owned(command.stdout(Stdio::piped()).spawn().expect("the binary starts"));
+    let lines = Lines::of(child.0.stdout.take().expect("stdout is piped"));
     let next = || {
-        let line = lines.recv_timeout(HANGS).expect("there is another line");
+        let line = lines.next("a line of the log").expect("it goes on");
         let line: Value = serde_json::from_str(&line).expect("a JSON document");
         [&line["revision"], &line["event"]].map(|field| field.as_str().unwrap_or_default().to_owned())
     };
@@ -166,7 +134,7 @@ fn followed_logs_go_on_with_the_next_revision_and_end_with_the_node() {
     assert_eq!(next(), ["hello-00002", "second"]);
     let (code, _data) = node.stop();
     assert_eq!(code, Some(0));
-    assert_eq!(ended(child), Some(0), "it is told that the node ends");
+    assert_eq!(ended(&mut child.0), Some(0), "it is told that the node ends");
 }
 
 #[test]
@@ -175,12 +143,11 @@ fn a_demo_that_is_interrupted_ends() {
     let mut command = binary();
     command.args(["demo", "xray", "--pictures", "1", "--data-dir"]).arg(data.path().join("node"));
     command.env("TMPDIR", temporary.path());
-    let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
-    let lines = lines(child.stderr.take().expect("stderr is piped"));
-    let says = |words: &str| std::iter::from_fn(|| lines.recv_timeout(HANGS).ok()).any(|line| line.contains(words));
-    assert!(says("waiting until the function is back at zero"), "the demo comes so far");
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    let mut child = Owned(command.stderr(Stdio::piped()).spawn().expect("the binary starts"));
+    let lines = Lines::of(child.0.stderr.take().expect("stderr is piped"));
+    lines.says("waiting until the function is back at zero");
+    let sent = Command::new("kill").args(["-INT", &child.0.id().to_string()]).status().expect("kill runs");
     assert!(sent.success());
-    assert_eq!(ended(child), Some(1));
-    assert!(says("stopped before its end"));
+    assert_eq!(ended(&mut child.0), Some(1));
+    lines.says("stopped before its end");
 }

@@ -1,11 +1,11 @@
 //! Commands that scripts call, with their answers, exit codes and what they say on the way.
 
-use crate::harness::{Data, Node, binary, root, shown, until};
+use crate::harness::{Data, Lines, Node, binary, root, shown, until};
 use crate::http::{Answer, send};
 use serde_json::{Value, json};
-use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// Runs `fnctl ARGUMENTS` without a node, with this text on its standard input.
 fn alone(arguments: &[&str], input: &str) -> Output {
@@ -32,8 +32,8 @@ fn file(folder: &Data, name: &str, text: &str) -> String {
 /// A command that goes on until this is dropped.
 struct Running {
     child: Child,
-    out: Lines<BufReader<ChildStdout>>,
-    err: Lines<BufReader<ChildStderr>>,
+    out: Lines,
+    err: Lines,
 }
 
 impl Running {
@@ -41,19 +41,18 @@ impl Running {
         let mut command = binary();
         command.args(arguments).arg("--kubeconfig").arg(node.kubeconfig()).current_dir(root());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
-        let out = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
-        let err = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
+        let out = Lines::of(child.stdout.take().expect("stdout is piped"));
+        let err = Lines::of(child.stderr.take().expect("stderr is piped"));
         Self { child, out, err }
     }
 
-    fn line(&mut self) -> String {
-        self.out.next().expect("it goes on").expect("text")
+    fn line(&self) -> String {
+        self.out.next("a line of a command that goes on").expect("it goes on")
     }
 
-    /// Waits until it says this to people.
-    fn says(&mut self, words: &str) {
-        let mut said = self.err.by_ref().map(|line| line.expect("text"));
-        assert!(said.any(|line| line.contains(words)), "it ended without saying {words:?}");
+    /// Waits until it says this to people, and answers the line.
+    fn says(&self, words: &str) -> String {
+        self.err.says(words)
     }
 }
 
@@ -207,12 +206,12 @@ fn what_comes_is_shown_as_it_comes() {
     node.text(&["wait", "broker/default", "--for", "condition=Ready"]);
     let say = |id: &str, kind: &str| node.json(&["event", "send", "--type", kind, "--id", id]);
     say("before", "a");
-    let mut all = Running::start(&node, &["event", "tail", "--since", "1h", "-o", "json"]);
-    let mut some = Running::start(&node, &["event", "tail", "--since", "1h", "--type", "b", "-o", "json"]);
-    let id = |tail: &mut Running| serde_json::from_str::<Value>(&tail.line()).expect("JSON a line")["id"].clone();
-    assert_eq!(id(&mut all), "before");
+    let all = Running::start(&node, &["event", "tail", "--since", "1h", "-o", "json"]);
+    let some = Running::start(&node, &["event", "tail", "--since", "1h", "--type", "b", "-o", "json"]);
+    let id = |tail: &Running| serde_json::from_str::<Value>(&tail.line()).expect("JSON a line")["id"].clone();
+    assert_eq!(id(&all), "before");
     say("later", "b");
-    assert_eq!((id(&mut all), id(&mut some)), (json!("later"), json!("later")));
+    assert_eq!((id(&all), id(&some)), (json!("later"), json!("later")));
 
     let call = |kind: &str| {
         let head = format!(
@@ -221,7 +220,7 @@ fn what_comes_is_shown_as_it_comes() {
         assert_eq!(send(&node, &head, b"").status, 200);
     };
     call("first");
-    let mut logs = Running::start(&node, &["logs", "hello", "-f", "-o", "json"]);
+    let logs = Running::start(&node, &["logs", "hello", "-f", "-o", "json"]);
     assert!(logs.line().contains("of type first"));
     call("second");
     assert!(logs.line().contains("of type second"));
@@ -247,7 +246,7 @@ fn a_folder_is_deployed_again_at_each_change_and_a_broken_build_changes_nothing(
         spec: {template: {spec: {containers: [{image: ./function.wasm}]}}}\n";
     file(&folder, "service.yaml", service);
     build(folder.path(), &guest("hello/hello.wasm"));
-    let mut dev = Running::start(&node, &["dev", &folder.path().display().to_string()]);
+    let dev = Running::start(&node, &["dev", &folder.path().display().to_string()]);
     let call = || -> Answer { send(&node, "GET / HTTP/1.1\nhost: changing.default.localhost", b"") };
     assert!(dev.line().starts_with("http://changing.default.localhost:"));
     dev.says("waiting for changes");

@@ -174,9 +174,9 @@ fn a_broker_that_could_not_be_opened_becomes_ready_without_a_change() {
     drop(lock);
     // Whoever waits for it is told at once that it is not ready, until it is.
     for object in ["broker/default", "trigger/greetings"] {
-        while !node.fnctl(&["wait", object, "--for", "condition=Ready"]).status.success() {
-            std::thread::yield_now();
-        }
+        until(&format!("{object} is ready"), || {
+            node.fnctl(&["wait", object, "--for", "condition=Ready"]).status.success().then_some(())
+        });
     }
     assert_eq!(outcome(&node, "one", "greetings")["outcome"], "delivered");
     node.json(&["event", "send", "--type", "com.example.greeting", "--id", "two"]);
@@ -247,9 +247,7 @@ fn after_kill(settings: &str) -> AfterKill {
         node.ready["http"].as_str().and_then(|url| url.strip_prefix("http://")).expect("an address").to_owned();
     let sender = std::thread::spawn(move || send_until_killed(&address, 0));
     // Killed in the middle of its work: when the hundredth event is in.
-    while !node.fnctl(&["event", "show", "event-100"]).status.success() {
-        std::thread::yield_now();
-    }
+    until("the hundredth event", || node.fnctl(&["event", "show", "event-100"]).status.success().then_some(()));
     let data = node.kill();
     let accepted = sender.join().expect("the sender ends with the node");
     assert!(accepted.len() >= 100, "only {} events were accepted", accepted.len());

@@ -1,14 +1,17 @@
 //! A real node: the `fnctl` binary in a fresh data directory on free ports, stopped when the test ends.
 
 use serde_json::Value;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long a test waits for what must come: many times what a loaded machine takes.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// Lines of a process that wait to be looked at; then it waits.
+const LINES_AHEAD: usize = 64;
 
 /// A running node.
 pub(crate) struct Node {
@@ -51,9 +54,8 @@ impl Node {
     /// Starts a node by a command that was made for it, and waits until it is ready.
     pub(crate) fn spawn(mut command: Command, data: Data) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
-        let stdout = child.stdout.take().expect("stdout is piped");
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).expect("the node prints its first line");
+        let lines = Lines::of(child.stdout.take().expect("stdout is piped"));
+        let line = lines.next("the ready line of a node").unwrap_or_default();
         let ready = serde_json::from_str(&line).unwrap_or_else(|e| panic!("the first line is no JSON ({e}): {line:?}"));
         Self { child, ready, data }
     }
@@ -114,14 +116,12 @@ impl Node {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
         assert!(sent.success());
-        let status = self.child.wait().expect("the node ends");
-        (status.code(), std::mem::replace(&mut self.data, Data::fresh()))
+        (ended(&mut self.child), std::mem::replace(&mut self.data, Data::fresh()))
     }
 
     /// Waits until the node ends by itself, and answers its exit code.
     pub(crate) fn ended(mut self) -> (Option<i32>, Data) {
-        let status = self.child.wait().expect("the node ends");
-        (status.code(), std::mem::replace(&mut self.data, Data::fresh()))
+        (ended(&mut self.child), std::mem::replace(&mut self.data, Data::fresh()))
     }
 
     /// Kills the node without warning.
@@ -141,15 +141,88 @@ impl Drop for Node {
 }
 
 /// Asks until there is an answer. What does not come in [`PATIENCE`] fails the test, which would hang otherwise.
+pub(crate) fn until<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, ask)
+}
+
 #[allow(clippy::disallowed_methods, reason = "a real node works in real time")]
-pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+fn within<T>(patience: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         match ask() {
             Some(answer) => return answer,
-            None => assert!(begun.elapsed() < PATIENCE, "{what}: not there after {PATIENCE:?}"),
+            None => assert!(begun.elapsed() < patience, "{what}: not there after {patience:?}"),
         }
     }
+}
+
+/// The lines that a process prints, as they come.
+pub(crate) struct Lines {
+    told: mpsc::Receiver<String>,
+    patience: Duration,
+}
+
+impl Lines {
+    pub(crate) fn of(printed: impl Read + Send + 'static) -> Self {
+        Self::within(PATIENCE, printed)
+    }
+
+    fn within(patience: Duration, printed: impl Read + Send + 'static) -> Self {
+        let (tell, told) = mpsc::sync_channel(LINES_AHEAD);
+        std::thread::spawn(move || {
+            // Who does not listen any more has seen enough.
+            BufReader::new(printed).lines().map_while(Result::ok).all(|line| tell.send(line).is_ok())
+        });
+        Self { told, patience }
+    }
+
+    /// The next line; none at the end. One that does not come in [`PATIENCE`] fails the test.
+    pub(crate) fn next(&self, what: &str) -> Option<String> {
+        match self.told.recv_timeout(self.patience) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("{what}: not there after {:?}", self.patience),
+        }
+    }
+
+    /// Waits for a line with these words, and answers it.
+    #[track_caller]
+    pub(crate) fn says(&self, words: &str) -> String {
+        std::iter::from_fn(|| self.next(words))
+            .find(|line| line.contains(words))
+            .unwrap_or_else(|| panic!("it ended without saying {words:?}"))
+    }
+}
+
+/// A process that does not outlive its test.
+pub(crate) struct Owned(pub(crate) Child);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // It may have ended already: then there is nothing to kill.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits for a process to end, and kills one that does not.
+pub(crate) fn ended(child: &mut Child) -> Option<i32> {
+    ended_within(PATIENCE, child)
+}
+
+fn ended_within(patience: Duration, child: &mut Child) -> Option<i32> {
+    let id = child.id().to_string();
+    let (tell, told) = mpsc::sync_channel(1);
+    std::thread::scope(|scope| {
+        scope.spawn(move || tell.send(child.wait().expect("a child of ours")));
+        match told.recv_timeout(patience) {
+            Ok(status) => status.code(),
+            Err(_) => {
+                let killed = Command::new("kill").args(["-KILL", &id]).status().expect("kill runs");
+                panic!("the process did not end in {patience:?}; killed: {killed}");
+            }
+        }
+    })
 }
 
 /// The repository.
@@ -173,3 +246,6 @@ pub(crate) fn skipped(why: &str) {
     // Without stderr there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }
+
+#[cfg(test)]
+mod tests;

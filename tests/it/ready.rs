@@ -1,17 +1,16 @@
 //! What says that it is ready answers at that moment: objects are watched as they become so, and asked at once, and once.
 
-use crate::harness::{Node, binary, root};
+use crate::harness::{Lines, Node, binary, root};
 use crate::http::{Answer, exchange, send};
 use crate::traffic::BRIEF;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader, Lines};
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, Stdio};
 
 /// `fnctl get KIND -w`.
 struct Watch {
     child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    lines: Lines,
 }
 
 impl Watch {
@@ -20,16 +19,16 @@ impl Watch {
         let mut command = binary();
         command.args(["get", kind, "-w", "-o", "json", "--kubeconfig"]).arg(node.kubeconfig()).current_dir(root());
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
-        let first: Value = serde_json::from_str(&lines.next().expect("a list").expect("text")).expect("JSON");
+        let lines = Lines::of(child.stdout.take().expect("stdout is piped"));
+        let first: Value = serde_json::from_str(&lines.next("a list").expect("it goes on")).expect("JSON");
         assert_eq!(first["items"], serde_json::json!([]), "nothing is there yet");
         Self { child, lines }
     }
 
     /// The next object that says of its present generation that it is ready.
-    fn ready(&mut self) -> Value {
+    fn ready(&self) -> Value {
         loop {
-            let line = self.lines.next().expect("a watch goes on").expect("text");
+            let line = self.lines.next("an object that is ready").expect("a watch goes on");
             let object: Value = serde_json::from_str(&line).expect("JSON");
             let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
             let is_ready = conditions.iter().any(|one| one["type"] == "Ready" && one["status"] == "True");
@@ -42,7 +41,7 @@ impl Watch {
     /// Applies a manifest, and meanwhile calls `check` with the name of each of so many objects that are as `is_wanted`
     /// says, at the moment when it is ready.
     fn each(
-        &mut self,
+        &self,
         (node, manifest, count): (&Node, &str, usize),
         is_wanted: impl Fn(&Value) -> bool,
         check: impl Fn(&str),
@@ -94,7 +93,7 @@ fn get(node: &Node, function: &str) -> Answer {
 #[test]
 fn a_ready_broker_takes_events() {
     let node = Node::start();
-    let mut watch = Watch::of(&node, "broker");
+    let watch = Watch::of(&node, "broker");
     let manifest: String = (0..30).map(|number| broker(&format!("b{number}"))).collect();
     watch.each(
         (&node, &manifest, 30),
@@ -111,7 +110,7 @@ fn a_ready_trigger_gets_what_is_accepted_from_then_on() {
     let node = Node::start();
     node.apply(&function("hello", "you"));
     node.text(&["wait", "ksvc/hello", "--for", "condition=Ready"]);
-    let mut watch = Watch::of(&node, "trigger");
+    let watch = Watch::of(&node, "trigger");
     let pair = |number: u32| {
         let trigger = format!(
             "apiVersion: eventing.knative.dev/v1\nkind: Trigger\nmetadata: {{name: t{number}}}\n\
@@ -154,7 +153,7 @@ fn the_status_of_a_revision_follows_its_instances() {
 #[test]
 fn a_ready_function_answers_and_a_changed_one_with_its_change() {
     let node = Node::start();
-    let mut watch = Watch::of(&node, "ksvc");
+    let watch = Watch::of(&node, "ksvc");
     let functions = |target: &str| (0..5).map(|number| function(&format!("f{number}"), target)).collect::<String>();
     for target in ["you", "them"] {
         let has_target =

@@ -1,7 +1,7 @@
 //! A function's life on a real node: deployed, called, scaled to zero and back, changed, removed; and the same through
 //! the real kubectl and kn.
 
-use crate::harness::{Data, Node, root, shown, skipped};
+use crate::harness::{Data, Node, root, shown, skipped, until};
 use crate::http::send;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -57,9 +57,7 @@ fn a_node_can_be_stopped_while_it_starts() {
         let made = Command::new("mkfifo").arg(data.path().join("token")).status().expect("mkfifo runs");
         assert!(made.success());
         let child = Node::command(&data).stdout(Stdio::piped()).spawn().expect("the binary starts");
-        while !listens_to_signals(child.id()) {
-            std::thread::yield_now();
-        }
+        until("a node that listens to signals", || listens_to_signals(child.id()).then_some(()));
         let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
         assert!(sent.success());
         let output = child.wait_with_output().expect("the node ends");

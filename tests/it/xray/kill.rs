@@ -3,9 +3,8 @@
 
 use super::{Hospital, created, results, stems, text};
 use crate::buckets::{Objects, lines, objects};
-use crate::harness::{Data, Node, until};
+use crate::harness::{Data, Lines, Node, ended, until};
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
 /// What a kill left of thirty pictures.
@@ -45,15 +44,16 @@ fn kill_among_thirty(moment: Moment, settings: &str) -> Option<Left> {
     hospital.films(20_000..=20_029, folder.path());
     let mut put = hospital.client.command(&hospital.node, &["put", "xray-in", &folder.path().display().to_string()]);
     let mut put = put.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("python starts");
-    let mut said = BufReader::new(put.stdout.take().expect("stdout is piped")).lines();
-    let mut acknowledged: Vec<String> = said.by_ref().take(15).map(|line| line.expect("a line")).collect();
+    let said = Lines::of(put.stdout.take().expect("stdout is piped"));
+    let mut said = std::iter::from_fn(|| said.next("the next key"));
+    let mut acknowledged: Vec<String> = said.by_ref().take(15).collect();
     if moment == Moment::Working {
         hospital.results(15);
     }
     let Hospital { node, client } = hospital;
     let data = node.kill();
-    acknowledged.extend(said.map(|line| line.expect("a line")));
-    assert!(put.wait().expect("python ends").success());
+    acknowledged.extend(said);
+    assert_eq!(ended(&mut put), Some(0));
     assert!(acknowledged.len() >= 15, "killed before it had worked: {acknowledged:?}");
 
     let hospital = Hospital { node: Node::start_in(data), client };
