@@ -14,10 +14,11 @@ mod push;
 mod since;
 mod target;
 mod telemetry;
+mod usage;
 
 use args::{Arguments, Command};
 use clap::Parser as _;
-use failure::{Failure, code};
+use failure::{Exit, Failure, code};
 use fnctl_config::limits::EXIT_WAIT_MAX;
 use std::process::ExitCode;
 
@@ -25,7 +26,14 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() && usage::asks_for_json(words()) => {
+            output::say(usage::failure(&error).to_json());
+            return ExitCode::from(Exit::Invalid as u8);
+        }
+        Err(error) => error.exit(),
+    };
     if let Command::CompileComponent { arguments } = &arguments.command {
         // A process of its own with tight limits: no runtime, no threads, no connection.
         let status = fnctl_runtime_wasm::compile::run_child(arguments);
@@ -41,6 +49,11 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit() as u8)
         }
     }
+}
+
+/// The command line, in words that can be printed.
+fn words() -> impl Iterator<Item = String> {
+    std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned())
 }
 
 fn run(arguments: Arguments) -> Result<(), Failure> {

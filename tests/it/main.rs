@@ -1,5 +1,6 @@
 //! One integration binary. The rules of the repository first, then the behaviour of the real `fnctl` binary.
 
+mod answers;
 mod bad_input;
 mod buckets;
 mod commands;

@@ -1,0 +1,36 @@
+//! What commands answer to programs, and what they say of a name or a word that is not right: which object, and a command
+//! that helps.
+
+use crate::harness::{binary, shown};
+use serde_json::{Value, json};
+use std::process::Output;
+
+/// The only thing on stderr, which is a failure in JSON; stdout is empty.
+fn failure(output: &Output) -> Value {
+    assert_eq!(output.stdout, b"", "{}", shown(output));
+    let said = String::from_utf8_lossy(&output.stderr);
+    let document: Value = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e}: {}", shown(output)));
+    document["error"].clone()
+}
+
+#[test]
+fn wrong_usage_is_told_to_programs_in_json() {
+    for (arguments, message, help) in [
+        (&["get", "-o", "json"][..], "required arguments were not provided", "fnctl get --help"),
+        (&["event", "send", "--tpye", "x", "--output=json"], "unexpected argument '--tpye'", "fnctl event send --help"),
+        (&["-ojson", "frobnicate"], "unrecognized subcommand 'frobnicate'", "fnctl --help"),
+        (&["wait", "cm/a", "--for", "delete", "--timeout", "soon", "-o", "json"], "'soon'", "fnctl --help"),
+    ] {
+        let output = binary().args(arguments).output().expect("the binary runs");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", shown(&output));
+        let failure = failure(&output);
+        assert!(failure["message"].as_str().is_some_and(|text| text.contains(message)), "{failure}");
+        assert_eq!((&failure["code"], &failure["try"]), (&json!("FN1001"), &json!(help)), "{failure}");
+        assert!(failure["cause"].is_array(), "{failure}");
+    }
+    let people = binary().arg("get").output().expect("the binary runs");
+    assert_eq!(people.status.code(), Some(2));
+    assert!(shown(&people).contains("stderr: error: the following required arguments"), "{}", shown(&people));
+    let help = binary().args(["get", "--help", "-o", "json"]).output().expect("the binary runs");
+    assert!(help.status.success() && help.stdout.starts_with(b"List objects"), "{}", shown(&help));
+}
