@@ -1,7 +1,7 @@
 //! What commands answer to programs, and what they say of a name or a word that is not right: which object, and a command
 //! that helps.
 
-use crate::harness::{binary, shown};
+use crate::harness::{Node, binary, shown};
 use serde_json::{Value, json};
 use std::process::Output;
 
@@ -33,4 +33,26 @@ fn wrong_usage_is_told_to_programs_in_json() {
     assert!(shown(&people).contains("stderr: error: the following required arguments"), "{}", shown(&people));
     let help = binary().args(["get", "--help", "-o", "json"]).output().expect("the binary runs");
     assert!(help.status.success() && help.stdout.starts_with(b"List objects"), "{}", shown(&help));
+}
+
+#[test]
+fn a_map_is_described_with_its_values_and_a_secret_without() {
+    let node = Node::start();
+    node.apply(
+        r#"
+{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {level: high}}
+---
+apiVersion: v1
+kind: Secret
+metadata:
+  name: key
+  annotations: {kubectl.kubernetes.io/last-applied-configuration: '{"stringData":{"password":"hunter22"}}'}
+stringData: {password: hunter22}
+"#,
+    );
+    let map = node.text(&["describe", "configmap", "settings"]);
+    assert!(map.contains("\nData:\n  level: high\n"), "{map}");
+    let secret = node.text(&["describe", "secret", "key"]);
+    assert!(secret.contains("Type:       Opaque\n") && secret.contains("\nData:\n  password: 8 bytes\n"), "{secret}");
+    assert!(!secret.contains("hunter22") && !secret.contains("aHVudGVyMjI"), "{secret}");
 }

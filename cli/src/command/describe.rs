@@ -1,4 +1,7 @@
-//! `fnctl describe`: one object for people, with its conditions, the autoscaler's decisions that are kept, and its events.
+//! `fnctl describe`: one object for people, with its conditions, the autoscaler's decisions that are kept, and its events; or
+//! what a ConfigMap or a Secret holds.
+
+mod data;
 
 use crate::args::{Describe, Scope};
 use crate::failure::{Failure, code};
@@ -18,6 +21,10 @@ pub(crate) async fn run(arguments: Describe, scope: &Scope) -> Result<(), Failur
     }
     head(kind, &object)?;
     conditions(&object)?;
+    if let Some(held) = data::held(kind, &object) {
+        let held = if held.is_empty() { "  none".to_owned() } else { format!("\n{}", indent(&held)) };
+        output::data(format!("\nData:{held}"))?;
+    }
     if kind.group == "serving.knative.dev" {
         scaling(&target, kind, &object).await?;
     }
@@ -33,6 +40,7 @@ fn head(kind: &Kind, object: &Value) -> Result<(), Failure> {
         vec!["Created:".to_owned(), text(&metadata["creationTimestamp"])],
     ];
     for (label, path) in [
+        ("Type:", "/type"),
         ("URL:", "/status/url"),
         ("Address:", "/status/address/url"),
         ("Latest created:", "/status/latestCreatedRevisionName"),
