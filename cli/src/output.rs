@@ -77,6 +77,14 @@ pub(crate) fn say(line: impl AsRef<str>) {
     let _ = writeln!(anstream::stderr(), "{}", line.as_ref());
 }
 
+/// What the API warns of, on stderr.
+pub(crate) fn warn(form: &Form, warning: &str) {
+    match form.is_json() {
+        true => say(json!({"warning": warning}).to_string()),
+        false => say(format!("Warning: {warning}")),
+    }
+}
+
 /// A table for people: no lines, two spaces between columns, as kubectl.
 pub(crate) fn table<R, C>(header: &[&str], rows: R) -> String
 where

@@ -7,10 +7,13 @@ use fnctl_config::node;
 use futures::AsyncBufReadExt as _;
 use futures::stream::{Stream, StreamExt as _};
 use http::Request;
+use http::header::{HeaderMap, WARNING};
 use kube::Client;
+use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
 use std::path::PathBuf;
+use tower::util::MapResponseLayer;
 
 /// The field manager of everything that people do through this program.
 pub(crate) const FIELD_MANAGER: &str = "fnctl";
@@ -38,8 +41,16 @@ impl Target {
         // A node that has no room for a request says so; whoever called decides whether to wait.
         config.default_retry = false;
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        let client = Client::try_from(config).map_err(Failure::from)?;
-        Ok(Self { client, namespace: scope.namespace.clone(), form: Form::parse(scope.output.as_deref())?, server })
+        let form = Form::parse(scope.output.as_deref())?;
+        let tell = MapResponseLayer::new({
+            let form = form.clone();
+            move |response: http::Response<_>| {
+                warnings(response.headers()).for_each(|warning| output::warn(&form, &warning));
+                response
+            }
+        });
+        let client = ClientBuilder::try_from(config).map_err(Failure::from)?.with_layer(&tell).build();
+        Ok(Self { client, namespace: scope.namespace.clone(), form, server })
     }
 
     /// Says on stderr what is about to be changed where; silent for machines.
@@ -94,6 +105,15 @@ impl Target {
             })
         }))
     }
+}
+
+/// What the API warns of: `299 - "text"`, as Kubernetes writes it.
+fn warnings(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    let text = |value: &http::HeaderValue| {
+        let quoted = value.to_str().ok()?.splitn(3, ' ').nth(2)?;
+        serde_json::Deserializer::from_str(quoted).into_iter().next()?.ok()
+    };
+    headers.get_all(WARNING).iter().filter_map(text)
 }
 
 /// The connection was lost in the middle of an answer: the node was killed, or the machine is gone.

@@ -21,5 +21,6 @@ check "broker create, list, describe" 0 'created(.*\n)*b1 +http(.*\n)*Name: +b1\
 check "trigger create, list, describe, update" 0 'ksvc:k1(.*\n)*.*updated' "kn trigger create t1 --broker b1 --filter type=x --sink ksvc:k1 && kn trigger list && kn trigger describe t1 && kn trigger update t1 --filter type=y"
 check "trigger and broker delete" 0 deleted "kn trigger delete t1 && kn broker delete b1"
 check "service delete --wait" 0 deleted kn service delete k1 --wait
+check "a field without effect is warned of" 0 'Warning: spec.template.spec.containers\[0\].command: has no effect' kn service create k3 --image $image --cmd sh
 check "an image that is not there says so" 1 'fnctl.local/examples/nothing' kn service create k2 --image fnctl.local/examples/nothing --wait-timeout 10
 finish

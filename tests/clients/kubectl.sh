@@ -43,6 +43,7 @@ check "patch JSON" 0 'patched\n6' "kubectl patch ksvc hello --type json -p '[{\"
 check "patch strategic on a custom kind is refused" 1 "not supported|not support" "kubectl patch ksvc hello -p '{\"spec\":{}}'"
 check "an unknown field is refused, with its path" 1 'unknown field "spec.template.spec.containers\[0\].envv"' kubectl create -f unknown.yaml
 check "a wrong type is refused, with its path" 1 'spec.template.spec.containers\[0\].env' kubectl create -f type.yaml
+check "a field without effect is warned of" 0 'Warning: spec.template.spec.containers\[0\].command: has no effect.*\n.*created' "sed 's/{name: hello}/{name: warned}/; s/env:/command: [sh]\n        env:/' one.yaml | kubectl create --dry-run=server -f -"
 check "an immutable field is refused" 1 "[Ii]mmutable" "kubectl patch rev hello-00001 --type merge -p '{\"spec\":{\"containerConcurrency\":7}}'"
 check "a missing image is refused" 1 'containers\[0\].image' "sed '/image:/d; s/        env:/      - env:/' one.yaml | kubectl apply -f -"
 check "--dry-run=server stores nothing" 1 NotFound "kubectl create cm dry --from-literal=a=b --dry-run=server -o name; kubectl get cm dry"

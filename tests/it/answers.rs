@@ -1,9 +1,15 @@
 //! What commands answer to programs, and what they say of a name or a word that is not right: which object, and a command
 //! that helps.
 
-use crate::harness::{Node, binary, shown};
+use crate::harness::{Data, Node, binary, shown};
 use serde_json::{Value, json};
 use std::process::Output;
+
+fn file(folder: &Data, name: &str, text: &str) -> String {
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).expect("the file is written");
+    path.display().to_string()
+}
 
 /// The only thing on stderr, which is a failure in JSON; stdout is empty.
 fn failure(output: &Output) -> Value {
@@ -33,6 +39,34 @@ fn wrong_usage_is_told_to_programs_in_json() {
     assert!(shown(&people).contains("stderr: error: the following required arguments"), "{}", shown(&people));
     let help = binary().args(["get", "--help", "-o", "json"]).output().expect("the binary runs");
     assert!(help.status.success() && help.stdout.starts_with(b"List objects"), "{}", shown(&help));
+}
+
+#[test]
+fn fields_without_effect_are_warned_of() {
+    let node = Node::start();
+    let folder = Data::fresh();
+    let manifest = |timeout: u8| {
+        let text = format!(
+            "{{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {{name: told}}, spec: {{template: {{spec: \
+             {{timeoutSeconds: {timeout}, containers: [{{image: fnctl.local/examples/hello, command: [sh]}}]}}}}}}}}\n"
+        );
+        file(&folder, "service.yaml", &text)
+    };
+    let field = "spec.template.spec.containers[0].command: has no effect: ";
+    let path = manifest(5);
+    for (timeout, command) in [(5, &["apply", "--dry-run", "-f"][..]), (5, &["apply", "-f"]), (6, &["deploy"])] {
+        let done = node.fnctl(&[command, &[&manifest(timeout)]].concat());
+        assert!(done.status.success(), "{}", shown(&done));
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(said.matches(&format!("Warning: {field}")).count(), 1, "{command:?}: {}", shown(&done));
+    }
+    let again = node.fnctl(&["apply", "-f", &path]);
+    assert!(again.status.success() && !shown(&again).contains("Warning"), "it was said: {}", shown(&again));
+    manifest(7);
+    let told = node.fnctl(&["apply", "-f", &path, "-o", "json"]);
+    let warning: Value = serde_json::from_slice(&told.stderr).unwrap_or_else(|e| panic!("{e}: {}", shown(&told)));
+    assert!(warning["warning"].as_str().is_some_and(|text| text.starts_with(field)), "{warning}");
+    assert_eq!(serde_json::from_slice::<Value>(&told.stdout).expect("one document")["result"], "configured");
 }
 
 #[test]

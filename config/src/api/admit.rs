@@ -9,11 +9,14 @@ mod default;
 mod eventing;
 mod template;
 mod traffic;
+mod warn;
 
 use super::error::{FieldError, FieldErrorKind};
 use super::kind::Kind;
 use super::metadata;
 use serde_json::Value;
+
+pub use warn::warnings;
 
 /// Makes an object fit to be stored, or says all that is wrong with it. The object has a name and has passed its schema.
 /// `old` is the stored object, none for a new one; `who` is the user.

@@ -24,13 +24,13 @@ pub struct Container {
     /// When the image is pulled: `Always`, `IfNotPresent` or `Never`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_pull_policy: Option<String>,
-    /// Replaces the image's entry point.
+    /// Replaces the image's entry point; has no effect on a Wasm function.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
     /// Arguments.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
-    /// Working directory.
+    /// Working directory; has no effect on a Wasm function.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_dir: Option<String>,
     /// Environment: values, or keys of a ConfigMap or Secret.

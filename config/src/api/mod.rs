@@ -21,7 +21,7 @@ mod schema;
 pub mod service;
 pub mod trigger;
 
-pub use admit::admit;
+pub use admit::{admit, warnings};
 pub use broker::Broker;
 pub use bucket_source::BucketSource;
 pub use condition::Condition;

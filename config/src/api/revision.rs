@@ -32,7 +32,7 @@ pub struct RevisionSpec {
     /// Seconds that a request may pass no byte. Off where it is 0 or not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_timeout_seconds: Option<i64>,
-    /// The service account of the instances.
+    /// The service account of the instances; has no effect on a Wasm function.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account_name: Option<String>,
     /// Whether the instances get their service account's token; only `false` is kept.

@@ -78,8 +78,13 @@ fn findings_to_answer(request: &Request, name: &str, findings: &Findings) -> Res
     Ok(if validation == "Ignore" { Vec::new() } else { unknown })
 }
 
-/// Defaults and validation of the kind.
-pub(crate) fn content(resource: Resource, object: &mut Value, old: Option<&Value>, who: &str) -> Result<(), Failure> {
+/// Defaults and validation of the kind. Answers warnings.
+pub(crate) fn content(
+    resource: Resource,
+    object: &mut Value,
+    old: Option<&Value>,
+    who: &str,
+) -> Result<Vec<String>, Failure> {
     let name = object["metadata"]["name"].as_str().unwrap_or("").to_owned();
     let mut causes = Vec::new();
     if let Err(errors) = api::admit(resource.kind(), object, old, who) {
@@ -96,7 +101,10 @@ pub(crate) fn content(resource: Resource, object: &mut Value, old: Option<&Value
     if size > fnctl_config::limits::OBJECT_BYTES_MAX {
         return Err(Failure::too_large(fnctl_config::limits::OBJECT_BYTES_MAX));
     }
-    if causes.is_empty() { Ok(()) } else { Err(Failure::invalid(resource, &name, &causes)) }
+    if !causes.is_empty() {
+        return Err(Failure::invalid(resource, &name, &causes));
+    }
+    Ok(api::warnings(resource.kind(), object, old))
 }
 
 /// What Kubernetes does with a Secret on the way in: `stringData` is encoded into `data`, and there is a type.

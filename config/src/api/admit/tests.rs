@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 mod edges;
+mod warn;
 
 /// An object of that kind, admitted or not: the object, or all sentences.
 fn admitted(name: &str, fields: Value, old: Option<&Value>) -> Result<Value, Vec<String>> {

@@ -243,3 +243,46 @@ async fn only_the_node_writes_pods() {
     }
     assert_eq!(call(&api, "POST", &pods, pod).await.0, 201, "the node itself");
 }
+
+/// The warnings of an answer, as their header writes them.
+async fn warned(api: &ApiServer, method: &str, path: &str, (content_type, body): (&str, &Value)) -> Vec<String> {
+    let request = Request::builder().method(method).uri(path).header("content-type", content_type);
+    let request = request.extension(Identity::Node).body(Body::from(body.to_string())).unwrap();
+    let response = api.router().oneshot(request).await.unwrap();
+    assert!(response.status().is_success(), "{method} {path}: {}", response.status());
+    response.headers().get_all("warning").iter().map(|value| value.to_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_has_no_effect_is_warned_of_with_each_way_to_write_it() {
+    let api = server().await;
+    let command = |name: &str, word: &str| {
+        let mut object = service(name, "example.com/a:1");
+        object["spec"]["template"]["spec"]["containers"][0]["command"] = json!([word]);
+        object
+    };
+    let begin = r#"299 - "spec.template.spec.containers[0].command: has no effect: "#;
+    let applied = format!("{SERVICES}/b?fieldManager=m");
+    let patched = json!({"spec": {"template": {"spec": {"timeoutSeconds": 5}}}});
+    for (method, path, content_type, body) in [
+        ("POST", SERVICES, "application/json", &command("a", "one")),
+        ("POST", &format!("{SERVICES}?dryRun=All"), "application/json", &command("c", "one")),
+        ("PATCH", &applied, APPLY, &command("b", "one")),
+        ("PATCH", &applied, APPLY, &command("b", "two")),
+        ("PATCH", &format!("{SERVICES}/a"), MERGE, &patched),
+    ] {
+        let found = warned(&api, method, path, (content_type, body)).await;
+        assert!(found.len() == 1 && found[0].starts_with(begin), "{method} {path}: {found:?}");
+    }
+    for (path, content_type, body) in [
+        (&applied, APPLY, &command("b", "two")),
+        (&format!("{SERVICES}/a"), MERGE, &json!({"metadata": {"labels": {"a": "b"}}})),
+        (&format!("{SERVICES}/a/status"), MERGE, &json!({"status": {"url": "http://a"}})),
+    ] {
+        assert_eq!(warned(&api, "PATCH", path, (content_type, body)).await, [""; 0], "{path}");
+    }
+    let mut unknown = command("d", "one");
+    unknown["spec"]["template"]["spec"]["containers"][0]["envv"] = json!([]);
+    let both = warned(&api, "POST", SERVICES, ("application/json", &unknown)).await;
+    assert!(both.len() == 2 && both[0].contains("unknown field") && both[1].starts_with(begin), "{both:?}");
+}

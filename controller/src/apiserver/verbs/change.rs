@@ -37,7 +37,7 @@ const APPLY: &str = "application/apply-patch+yaml";
 /// Changes an object.
 pub(crate) async fn change(context: Context<'_>) -> Result<Response, Failure> {
     let request = context.request;
-    let (edit, mut warnings) = edit(request)?;
+    let (edit, of_patch) = edit(request)?;
     let name = request.named()?;
     let key = request.key(name);
     let (manager, now, api_version) = (request.manager(), now(), request.resource.api_version());
@@ -52,7 +52,7 @@ pub(crate) async fn change(context: Context<'_>) -> Result<Response, Failure> {
         let Some(stored) = context.store.snapshot()?.get(&key)? else {
             match &edit {
                 Edit::Apply(config) if request.part == Part::Object => {
-                    match apply_new(context, &manager, config, &warnings).await {
+                    match apply_new(context, &manager, config, &of_patch).await {
                         Err(failure) if failure.reason == "AlreadyExists" => continue,
                         answer => return answer,
                     }
@@ -64,11 +64,12 @@ pub(crate) async fn change(context: Context<'_>) -> Result<Response, Failure> {
             .map_err(|error| Failure::internal(format!("the stored object cannot be read: {error}")))?;
         let mut new = perform(request, &edit, &old, &manager)?;
         check_identity(request, &edit, &old, stored.version, &new)?;
+        let mut warnings = of_patch.clone();
         warnings.extend(admission::form(request, &mut new, Whole::Yes)?);
         warnings.dedup();
         settle(request, &old, &mut new);
         if request.part == Part::Object {
-            admission::content(request.resource, &mut new, Some(&old), context.user())?;
+            warnings.extend(admission::content(request.resource, &mut new, Some(&old), context.user())?);
         }
         bump_generation(&old, &mut new);
         if !matches!(edit, Edit::Apply(_)) {
@@ -177,8 +178,8 @@ async fn apply_new(
     create::begin(request, &mut new);
     // What defaults add belongs to nobody until somebody states it.
     admission::form(request, &mut new, Whole::Yes)?;
-    admission::content(request.resource, &mut new, None, context.user())?;
-    create::store(context, new, warnings).await
+    let unused = admission::content(request.resource, &mut new, None, context.user())?;
+    create::store(context, new, &[warnings, &unused].concat()).await
 }
 
 /// A resourceVersion or uid that the client sent is a precondition.

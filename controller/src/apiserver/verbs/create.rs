@@ -30,7 +30,7 @@ pub(crate) async fn create(context: Context<'_>) -> Result<Response, Failure> {
         let mut new = new.clone();
         name(&mut new);
         begin(request, &mut new);
-        admission::content(request.resource, &mut new, None, context.user())?;
+        let unused = admission::content(request.resource, &mut new, None, context.user())?;
         let (manager, now) = (request.manager(), now());
         let manager = Manager {
             name: &manager,
@@ -40,7 +40,7 @@ pub(crate) async fn create(context: Context<'_>) -> Result<Response, Failure> {
             now: &now,
         };
         manager.updated(&json!({"metadata": {}}), &mut new);
-        match store(context, new, &warnings).await {
+        match store(context, new, &[warnings.as_slice(), &unused].concat()).await {
             Err(failure) if generated && failure.reason == "AlreadyExists" => {}
             answer => return answer,
         }
