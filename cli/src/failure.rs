@@ -166,7 +166,10 @@ impl From<&Status> for Failure {
         match status.code {
             401 => Self::failed(code::UNAUTHORIZED, "the node does not accept this token")
                 .try_this("use the kubeconfig that the running node wrote into its data directory"),
-            404 => Self::failed(code::NOT_FOUND, message),
+            404 => match status.details.as_ref().map_or("", |details| &details.kind) {
+                "" => Self::failed(code::NOT_FOUND, message),
+                kind => Self::failed(code::NOT_FOUND, message).try_this(format!("fnctl get {kind} -A")),
+            },
             409 => Self::failed(code::CONFLICT, message),
             400 | 413 | 415 | 422 => Self::invalid(code::REFUSED, message),
             504 => Self::new(Exit::TimedOut, code::TIMED_OUT, message),

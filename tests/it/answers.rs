@@ -5,6 +5,20 @@ use crate::harness::{Data, Node, binary, shown};
 use serde_json::{Value, json};
 use std::process::Output;
 
+const BROKER_AND_TRIGGER: &str = r#"
+apiVersion: eventing.knative.dev/v1
+kind: Broker
+metadata: {name: default}
+---
+apiVersion: eventing.knative.dev/v1
+kind: Trigger
+metadata: {name: greetings}
+spec:
+  broker: default
+  filters: [{exact: {type: com.example.hi}}]
+  subscriber: {uri: "http://127.0.0.1:9/"}
+"#;
+
 fn file(folder: &Data, name: &str, text: &str) -> String {
     let path = folder.path().join(name);
     std::fs::write(&path, text).expect("the file is written");
@@ -39,6 +53,39 @@ fn wrong_usage_is_told_to_programs_in_json() {
     assert!(shown(&people).contains("stderr: error: the following required arguments"), "{}", shown(&people));
     let help = binary().args(["get", "--help", "-o", "json"]).output().expect("the binary runs");
     assert!(help.status.success() && help.stdout.starts_with(b"List objects"), "{}", shown(&help));
+}
+
+#[test]
+fn what_is_not_there_is_named_with_a_command_to_try() {
+    let node = Node::start();
+    node.apply(BROKER_AND_TRIGGER);
+    node.text(&["wait", "broker", "default", "--for", "condition=Ready"]);
+    node.text(&["wait", "trigger/greetings", "--for", "condition=Ready"]);
+    node.json(&["event", "send", "--type", "com.example.hi", "--id", "one"]);
+    let folder = Data::fresh();
+    let event = file(&folder, "event.json", r#"{"specversion":"1.0","id":"1","source":"/s","type":"com.example.hi"}"#);
+    let (brokers, triggers) = ("fnctl get brokers -A", "fnctl get triggers -A");
+    for (arguments, exit, code, names, try_this) in [
+        (&["event", "why", "one", "--broker", "typo"][..], 1, "FN1201", "default/typo", brokers),
+        (&["event", "why", "one", "--trigger", "typo"], 1, "FN1201", "default/typo", triggers),
+        (&["event", "list", "--broker", "typo"], 1, "FN1201", "default/typo", brokers),
+        (&["dlq", "list", "--broker", "typo"], 1, "FN1201", "default/typo", brokers),
+        (&["dlq", "list", "--trigger", "typo"], 1, "FN1201", "default/typo", triggers),
+        (&["dlq", "redrive", "--broker", "typo"], 1, "FN1201", "default/typo", brokers),
+        (&["dlq", "redrive", "--trigger", "typo"], 1, "FN1201", "default/typo", triggers),
+        (&["trigger", "test", "--trigger", "typo", "--event", &event], 1, "FN1201", "\"typo\"", triggers),
+        (&["describe", "cm/typo"], 1, "FN1201", "\"typo\"", "fnctl get configmaps -A"),
+        (&["get", "ns", "typo"], 1, "FN1201", "\"typo\"", "fnctl get namespaces -A"),
+        (&["deploy", "examples/helo"], 2, "FN1002", "examples/helo", "fnctl deploy --help"),
+    ] {
+        let refused = node.fnctl(&[arguments, &["-o", "json"]].concat());
+        assert_eq!(refused.status.code(), Some(exit), "{arguments:?}: {}", shown(&refused));
+        let failure = failure(&refused);
+        assert_eq!((&failure["code"], &failure["try"]), (&json!(code), &json!(try_this)), "{arguments:?}: {failure}");
+        assert!(failure["message"].as_str().is_some_and(|text| text.contains(names)), "{arguments:?}: {failure}");
+        let tried = node.fnctl(&try_this.split(' ').skip(1).collect::<Vec<_>>());
+        assert!(tried.status.success(), "{try_this}: {}", shown(&tried));
+    }
 }
 
 #[test]

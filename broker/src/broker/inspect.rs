@@ -62,6 +62,14 @@ pub enum InspectError {
     /// No such broker on this node.
     #[error("broker {0} does not exist")]
     UnknownBroker(ObjectKey),
+    /// No such trigger, or one of another broker.
+    #[error("trigger {trigger} does not read broker {broker}")]
+    UnknownTrigger {
+        /// Which trigger.
+        trigger: ObjectKey,
+        /// The broker that was asked.
+        broker: ObjectKey,
+    },
     /// The log.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -166,6 +174,15 @@ impl Brokers {
             answers.push(explain(&self.shared, &running, &record, event).await?);
         }
         Ok(Ok(answers))
+    }
+
+    /// Whether the broker is there and, where one is named, a trigger that reads it.
+    pub fn check(&self, broker: &ObjectKey, trigger: Option<&ObjectKey>) -> Result<(), InspectError> {
+        let known = self.find(broker)?.triggers();
+        match trigger.filter(|trigger| known.iter().all(|(_, key)| key != *trigger)) {
+            Some(trigger) => Err(InspectError::UnknownTrigger { trigger: trigger.clone(), broker: broker.clone() }),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn find(&self, broker: &ObjectKey) -> Result<Arc<Running>, InspectError> {

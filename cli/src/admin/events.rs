@@ -155,7 +155,8 @@ pub(super) async fn why(
             if let Some(trigger) = &which.trigger {
                 answers.iter_mut().for_each(|why| why.triggers.retain(|row| row.name == *trigger));
                 if answers.iter().all(|why| why.triggers.is_empty()) {
-                    return no_such(&format!("trigger {namespace}/{trigger} does not read broker {key}"));
+                    let trigger = ObjectKey::new(namespace, &**trigger);
+                    return not_answered(&InspectError::UnknownTrigger { trigger, broker: key });
                 }
             }
             lines(stream::iter(answers.into_iter().map(|why| json!(why))).boxed())
@@ -169,14 +170,14 @@ pub(super) async fn parked(
     Query(which): Query<Which>,
 ) -> Response {
     let key = ObjectKey::new(&*namespace, &*broker);
-    if let Err(unknown) = parts.brokers.appended(&key) {
+    let trigger = which.trigger.as_ref().map(|trigger| ObjectKey::new(&*namespace, &**trigger));
+    if let Err(unknown) = parts.brokers.check(&key, trigger.as_ref()) {
         return not_answered(&unknown);
     }
     let entries = match all_parked(&parts.brokers, &namespace, &broker, &which).await {
         Ok(entries) => entries,
         Err(error) => return failed(&error),
     };
-    let trigger = which.trigger.as_ref().map(|trigger| ObjectKey::new(namespace, trigger));
     let taken = match parts.brokers.dlq_dead_lettered(&key, trigger.as_ref()).await {
         Ok(taken) => taken,
         Err(error) => return failed(&error),
@@ -230,7 +231,8 @@ pub(super) async fn redrive(
     Path((namespace, broker)): Path<(String, String)>,
     Query(which): Query<Which>,
 ) -> Response {
-    if let Err(unknown) = parts.brokers.appended(&ObjectKey::new(&*namespace, &*broker)) {
+    let trigger = which.trigger.as_ref().map(|trigger| ObjectKey::new(&*namespace, &**trigger));
+    if let Err(unknown) = parts.brokers.check(&ObjectKey::new(&*namespace, &*broker), trigger.as_ref()) {
         return not_answered(&unknown);
     }
     let entries = match all_parked(&parts.brokers, &namespace, &broker, &which).await {
@@ -276,9 +278,16 @@ fn document(raw: &RawValue) -> Value {
 
 fn not_answered(error: &InspectError) -> Response {
     match error {
-        InspectError::UnknownBroker(_) => no_such(&error.to_string()),
+        InspectError::UnknownBroker(broker) => no_object("brokers", broker, error),
+        InspectError::UnknownTrigger { trigger, .. } => no_object("triggers", trigger, error),
         InspectError::Read(_) | InspectError::State(_) => failed(error),
     }
+}
+
+/// As the API says it of an object that is not there.
+fn no_object(kind: &str, key: &ObjectKey, error: &InspectError) -> Response {
+    let details = json!({"kind": kind, "name": key.name});
+    Failure { details, ..Failure::new(StatusCode::NOT_FOUND, "NotFound", error.to_string()) }.into_response()
 }
 
 fn failed(error: &dyn std::error::Error) -> Response {

@@ -100,7 +100,8 @@ fn remote(image: &str) -> Result<String, Failure> {
     match registry.contains(['.', ':']) {
         true => Ok(image.to_owned()),
         false => Err(Failure::invalid(code::FILE, format!("{image} is no file and no folder here"))
-            .detail("an image is written with its registry, as in fnctl.local/examples/hello")),
+            .detail("an image is written with its registry, as in fnctl.local/examples/hello")
+            .try_this("fnctl deploy --help")),
     }
 }
 
