@@ -1,9 +1,9 @@
 //! What commands answer to programs, and what they say of a name or a word that is not right: which object, and a command
 //! that helps.
 
-use crate::harness::{Data, Node, binary, shown};
+use crate::harness::{Data, Node, binary, ended, shown};
 use serde_json::{Value, json};
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 const BROKER_AND_TRIGGER: &str = r#"
 apiVersion: eventing.knative.dev/v1
@@ -86,6 +86,52 @@ fn what_is_not_there_is_named_with_a_command_to_try() {
         let tried = node.fnctl(&try_this.split(' ').skip(1).collect::<Vec<_>>());
         assert!(tried.status.success(), "{try_this}: {}", shown(&tried));
     }
+}
+
+#[test]
+fn a_wait_ends_as_its_condition_says() {
+    let node = Node::start();
+    let map = "{apiVersion: v1, kind: ConfigMap, metadata: {name: held, finalizers: [example.test/hold]}}\n---\n\
+        {apiVersion: v1, kind: ConfigMap, metadata: {name: going}}\n";
+    node.apply(map);
+    node.text(&["deploy", "examples/hello"]);
+    for what in ["condition=Ready", "condition=ready=true", "condition=RoutesReady"] {
+        let met = node.text(&["wait", "ksvc", "hello", "--for", what]);
+        assert_eq!(met, "service.serving.knative.dev/hello condition met\n", "{what}");
+    }
+    node.text(&["delete", "cm/held"]);
+    for (object, what, exit, words) in [
+        ("cm/going", "deleted", 2, "condition=TYPE[=STATUS] or delete"),
+        ("cm/none", "condition=Ready", 1, "\"none\" not found"),
+    ] {
+        let ended = node.fnctl(&["wait", object, "--for", what]);
+        assert_eq!(ended.status.code(), Some(exit), "{object} {what}: {}", shown(&ended));
+        assert!(shown(&ended).contains(words), "{object} {what}: {}", shown(&ended));
+    }
+    // Long enough to see that the condition does not hold, all at once.
+    let in_vain = [
+        ("ksvc/hello", "condition=Ready=False"),
+        ("ksvc/hello", "condition=Nonsense"),
+        ("cm/going", "delete"),
+        ("cm/held", "delete"),
+    ];
+    std::thread::scope(|scope| {
+        for (object, what) in in_vain {
+            let node = &node;
+            scope.spawn(move || {
+                let ended = node.fnctl(&["wait", object, "--for", what, "--timeout", "3s"]);
+                assert_eq!(ended.status.code(), Some(4), "{object} {what}: {}", shown(&ended));
+                assert!(shown(&ended).contains("FN1302"), "{object} {what}: {}", shown(&ended));
+            });
+        }
+    });
+    let mut command = binary();
+    command.args(["wait", "cm", "going", "--for", "delete", "-o", "json", "--kubeconfig"]).arg(node.kubeconfig());
+    let waiting = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
+    node.text(&["delete", "cm/going"]);
+    let gone = waiting.wait_with_output().expect("it ends");
+    let answer: Value = serde_json::from_slice(&gone.stdout).unwrap_or_else(|e| panic!("{e}: {}", shown(&gone)));
+    assert_eq!((gone.status.code(), answer), (Some(0), json!({"object": "configmap/going", "result": "deleted"})));
 }
 
 #[test]

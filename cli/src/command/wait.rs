@@ -162,17 +162,32 @@ fn late(subject: Subject<'_>, until: &Until, last: Option<&Value>, timeout: Dura
         code::TIMED_OUT,
         format!("{} {name:?} did not get there within {timeout:?}", kind.singular),
     );
-    let waited = match until {
-        Until::Condition { name, .. } => name.as_str(),
-        Until::Gone | Until::ReadyOrNever => "Ready",
-    };
     let Some(last) = last else { return failure };
-    match condition(last, waited) {
-        Some(found) => {
-            let text = |field: &str| found[field].as_str().unwrap_or_default();
-            failure.detail(format!("{waited}={} {} {}", text("status"), text("reason"), text("message")).trim_end())
-        }
-        None => failure.detail(format!("it has no condition {waited}")),
-    }
-    .try_this(format!("fnctl describe {} {name}", kind.singular))
+    let so_far = match until {
+        Until::Condition { name, .. } => as_it_was(last, name),
+        Until::ReadyOrNever => as_it_was(last, "Ready"),
+        Until::Gone => still_there(last),
+    };
+    failure.detail(so_far).try_this(format!("fnctl describe {} {name}", kind.singular))
 }
+
+/// What the condition said at last.
+fn as_it_was(object: &Value, waited: &str) -> String {
+    let Some(found) = condition(object, waited) else { return format!("it has no condition {waited}") };
+    let text = |field: &str| found[field].as_str().unwrap_or_default();
+    format!("{waited}={} {} {}", text("status"), text("reason"), text("message")).trim_end().to_owned()
+}
+
+/// Why an object that is waited for to go is not gone.
+fn still_there(object: &Value) -> String {
+    let finalizers = object["metadata"]["finalizers"].as_array().into_iter().flatten();
+    let finalizers: Vec<_> = finalizers.filter_map(Value::as_str).collect();
+    match (object["metadata"]["deletionTimestamp"].is_null(), finalizers.is_empty()) {
+        (true, _) => "nobody deleted it".to_owned(),
+        (false, true) => "its deletion has begun".to_owned(),
+        (false, false) => format!("its deletion waits for finalizers: {}", finalizers.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests;
