@@ -1,9 +1,10 @@
 //! What commands answer to programs, and what they say of a name or a word that is not right: which object, and a command
 //! that helps.
 
-use crate::harness::{Data, Node, binary, ended, shown};
+use crate::harness::{Data, Lines, Node, Owned, binary, ended, root, shown};
 use serde_json::{Value, json};
-use std::process::{Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 
 const BROKER_AND_TRIGGER: &str = r#"
 apiVersion: eventing.knative.dev/v1
@@ -31,6 +32,10 @@ fn failure(output: &Output) -> Value {
     let said = String::from_utf8_lossy(&output.stderr);
     let document: Value = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e}: {}", shown(output)));
     document["error"].clone()
+}
+
+fn keys(object: &Value) -> Vec<&str> {
+    object.as_object().expect("an object").keys().map(String::as_str).collect()
 }
 
 #[test]
@@ -86,6 +91,93 @@ fn what_is_not_there_is_named_with_a_command_to_try() {
         let tried = node.fnctl(&try_this.split(' ').skip(1).collect::<Vec<_>>());
         assert!(tried.status.success(), "{try_this}: {}", shown(&tried));
     }
+}
+
+#[test]
+fn a_trigger_of_the_node_is_tried() {
+    let node = Node::start();
+    node.apply(BROKER_AND_TRIGGER);
+    let folder = Data::fresh();
+    for (kind, exit) in [("com.example.hi", 0), ("com.example.ho", 1)] {
+        let event = json!({"specversion": "1.0", "id": "1", "source": "/s", "type": kind}).to_string();
+        let event = file(&folder, "event.json", &event);
+        let tried = node.fnctl(&["trigger", "test", "--trigger", "greetings", "--event", &event, "-o", "json"]);
+        assert_eq!(tried.status.code(), Some(exit), "{}", shown(&tried));
+        let answer: Value = serde_json::from_slice(&tried.stdout).expect("one JSON document");
+        assert_eq!((&answer["matched"], keys(&answer)), (&json!(exit == 0), vec!["matched", "reason"]), "{answer}");
+        assert!(answer["reason"].as_str().is_some_and(|reason| reason.contains(kind)), "{answer}");
+    }
+}
+
+#[test]
+fn a_difference_is_one_document_for_each_object_that_differs() {
+    let node = Node::start();
+    let folder = Data::fresh();
+    let maps = |one: &str| {
+        let map = |name: &str, value: &str| {
+            format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}}}, data: {{key: {value}}}}}\n---\n")
+        };
+        file(&folder, "maps.yaml", &(map("one", one) + &map("two", "same")))
+    };
+    let path = maps("before");
+    node.text(&["apply", "-f", &path]);
+    let same = node.fnctl(&["diff", "-f", &path, "-o", "json"]);
+    assert_eq!((same.status.code(), same.stdout.as_slice()), (Some(0), b"".as_slice()), "{}", shown(&same));
+    maps("after");
+    let differs = node.fnctl(&["diff", "-f", &path, "-o", "json"]);
+    assert_eq!(differs.status.code(), Some(1), "{}", shown(&differs));
+    let answer: Value = serde_json::from_slice(&differs.stdout).expect("one JSON document");
+    assert_eq!(answer["object"], "configmap/one", "{answer}");
+    let difference = answer["difference"].as_str().expect("text");
+    assert!(difference.contains("-  key: before\n+  key: after\n") && !difference.contains("same"), "{difference}");
+}
+
+/// Puts a component into a folder in one step, as builds do.
+fn build(folder: &Path, bytes: &[u8]) {
+    let half = folder.join("half");
+    std::fs::write(&half, bytes).expect("the build is written");
+    std::fs::rename(half, folder.join("function.wasm")).expect("the build is there");
+}
+
+#[test]
+fn each_deployment_is_one_document() {
+    let node = Node::start();
+    let folder = Data::fresh();
+    file(
+        &folder,
+        "service.yaml",
+        "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: changing}\n\
+        spec: {template: {spec: {containers: [{image: ./function.wasm}]}}}\n",
+    );
+    let guest = |path: &str| std::fs::read(root().join("examples").join(path)).expect("a guest");
+    build(folder.path(), &guest("hello/hello.wasm"));
+    let mut command = binary();
+    command.arg("dev").arg(folder.path()).args(["-o", "json", "--kubeconfig"]).arg(node.kubeconfig());
+    let mut dev = Owned(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts"));
+    let out = Lines::of(dev.0.stdout.take().expect("stdout is piped"));
+    let err = Lines::of(dev.0.stderr.take().expect("stderr is piped"));
+    let document = |lines: &Lines| -> Value {
+        let line = lines.next("a document").expect("it goes on");
+        serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"))
+    };
+    let deployed = |answer: &Value, revision: &str| {
+        assert_eq!(keys(answer), ["name", "namespace", "ready", "revision", "seconds", "url"], "{answer}");
+        assert_eq!((&answer["name"], &answer["namespace"]), (&json!("changing"), &json!("default")));
+        assert_eq!((&answer["ready"], &answer["revision"]), (&json!(true), &json!(revision)));
+        let url = format!("http://changing.default.localhost:{}", node.address().rsplit(':').next().expect("a port"));
+        assert_eq!(answer["url"], url, "{answer}");
+        assert!(answer["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0), "{answer}");
+    };
+    deployed(&document(&out), "changing-00001");
+    build(folder.path(), b"\0asm\x0d\0\x01\0 and then nothing that compiles");
+    let broken = document(&err);
+    assert_eq!(broken["error"]["code"], "FN1203", "{broken}");
+    build(folder.path(), &guest("guests/count.wasm"));
+    deployed(&document(&out), "changing-00002");
+    let sent = Command::new("kill").args(["-INT", &dev.0.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success());
+    assert_eq!(ended(&mut dev.0), Some(0));
+    deployed(&node.json(&["deploy", &folder.path().display().to_string()]), "changing-00002");
 }
 
 #[test]
@@ -182,4 +274,30 @@ stringData: {password: hunter22}
     let secret = node.text(&["describe", "secret", "key"]);
     assert!(secret.contains("Type:       Opaque\n") && secret.contains("\nData:\n  password: 8 bytes\n"), "{secret}");
     assert!(!secret.contains("hunter22") && !secret.contains("aHVudGVyMjI"), "{secret}");
+}
+
+#[test]
+fn a_demo_that_is_kept_says_where_it_is_and_stays() {
+    let (data, temporary) = (Data::fresh(), Data::fresh());
+    let mut command = binary();
+    command.args(["demo", "xray", "--pictures", "1", "--keep", "-o", "json", "--data-dir"]);
+    command.arg(data.path().join("node")).env("TMPDIR", temporary.path());
+    let mut demo = Owned(command.stdout(Stdio::piped()).spawn().expect("the binary starts"));
+    let lines = Lines::of(demo.0.stdout.take().expect("stdout is piped"));
+    let document = |what: &str| -> Value {
+        let line = lines.next(what).expect("it goes on");
+        serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"))
+    };
+    let ready = document("the ready line");
+    assert_eq!(ready["event"], "ready", "{ready}");
+    let counts = document("the counts");
+    assert_eq!((&counts["pictures"], &counts["processed"], &counts["lost"]), (&json!(1), &json!(1), &json!(0)));
+    let mut asked = binary();
+    asked.args(["get", "ksvc", "xray", "-o", "json", "--kubeconfig", ready["kubeconfig"].as_str().expect("a path")]);
+    let there = asked.output().expect("the binary runs");
+    assert!(there.status.success(), "the node stays: {}", shown(&there));
+    let sent = Command::new("kill").args(["-TERM", &demo.0.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success());
+    assert_eq!(ended(&mut demo.0), Some(0));
+    assert_eq!(lines.next("the end"), None, "the counts are the last line");
 }
