@@ -148,12 +148,17 @@ pub(crate) async fn diff(arguments: Diff, scope: &Scope) -> Result<(), Failure> 
     let mut differs = false;
     for document in &mut documents {
         let path = manifest::object(document.kind, document.namespace(&target.namespace), document.name());
-        let live = match target.get(&path).await {
-            Ok(object) => readable(&object)?,
-            Err(failure) if failure.code() == code::NOT_FOUND => String::new(),
+        let mut live = match target.get(&path).await {
+            Ok(object) => object,
+            Err(failure) if failure.code() == code::NOT_FOUND => Value::Null,
             Err(failure) => return Err(failure),
         };
-        let wanted = readable(&one(&target, document, Mode::DryRun, Conflicts::Force).await?.object)?;
+        let mut wanted = one(&target, document, Mode::DryRun, Conflicts::Force).await?.object;
+        if document.kind.kind == "Secret" {
+            mask(&mut live, &mut wanted);
+        }
+        let live = if live.is_null() { String::new() } else { readable(&live)? };
+        let wanted = readable(&wanted)?;
         if live != wanted {
             differs = true;
             let name = super::get::resource_name(document.kind, &document.object);
@@ -166,6 +171,23 @@ pub(crate) async fn diff(arguments: Diff, scope: &Scope) -> Result<(), Failure> 
         }
     }
     if differs { Err(Failure::quiet(Exit::Failed)) } else { Ok(()) }
+}
+
+/// Hides the values of a Secret, and shows which of them differ, as kubectl does.
+fn mask(live: &mut Value, wanted: &mut Value) {
+    let hidden = |object: &Value, other: &Value, side: &str| -> Option<Value> {
+        let shown = |key: &String| {
+            let differs = !other["data"][key].is_null() && other["data"][key] != object["data"][key];
+            (key.clone(), json!(if differs { format!("*** ({side})") } else { "***".to_owned() }))
+        };
+        Some(Value::Object(object["data"].as_object()?.keys().map(shown).collect()))
+    };
+    let (before, after) = (hidden(live, wanted, "before"), hidden(wanted, live, "after"));
+    for (object, data) in [(live, before), (wanted, after)] {
+        if let Some(data) = data {
+            object["data"] = data;
+        }
+    }
 }
 
 /// The part of an object that people write, as YAML.
@@ -181,4 +203,21 @@ fn readable(object: &Value) -> Result<String, Failure> {
     }
     serde_saphyr::to_string(&object)
         .map_err(|e| Failure::failed(code::OTHER, "cannot write YAML").detail(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_secret_only_what_differs_is_told() {
+        let mut live = json!({"data": {"same": "YQ==", "other": "Yg==", "gone": "Yw=="}});
+        let mut wanted = json!({"data": {"same": "YQ==", "other": "ZA==", "new": "ZQ=="}});
+        mask(&mut live, &mut wanted);
+        assert_eq!(live, json!({"data": {"same": "***", "other": "*** (before)", "gone": "***"}}));
+        assert_eq!(wanted, json!({"data": {"same": "***", "other": "*** (after)", "new": "***"}}));
+        let (mut nothing, mut first) = (Value::Null, json!({"data": {"a": "YQ=="}, "type": "Opaque"}));
+        mask(&mut nothing, &mut first);
+        assert_eq!((nothing, first), (Value::Null, json!({"data": {"a": "***"}, "type": "Opaque"})));
+    }
 }
