@@ -416,7 +416,7 @@ pub(crate) struct DlqFilter {
     #[arg(long)]
     pub(crate) trigger: Option<String>,
     /// Only with this reason
-    #[arg(long)]
+    #[arg(long, value_parser = ["exhausted", "refused", "looping", "dead-letter-failed", "dead-lettered"])]
     pub(crate) reason: Option<String>,
 }
 
